@@ -22,7 +22,10 @@ def say(text: str) -> None:
 
 
 def runs(command: list[str]) -> bool:
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    try:
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        return False
 
 
 def use_new_enough_python() -> None:
@@ -72,10 +75,11 @@ def wanted(lock: Path) -> str:
 
 def main() -> int:
     use_new_enough_python()
-    place = Path(os.environ.get("VENV", ROOT / ".venv"))
+    place = ROOT / os.environ.get("VENV", ".venv")
     lock = ROOT / "locks" / "all.txt"
     stamp = place / ".made-from"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted(lock) and runs([str(place / "bin" / "gateway"), "--version"]):
+    fits = stamp.exists() and stamp.read_text(encoding="utf-8") == wanted(lock)
+    if fits and runs([str(place / "bin" / "gateway"), "--version"]):
         return 0
     pip = make_environment(place)
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
