@@ -283,7 +283,7 @@ _decoder: msgspec.json.Decoder[CommonRecord] = msgspec.json.Decoder(CommonRecord
 
 
 def encode(record: CommonRecord) -> bytes:
-    """JSON with sorted members and no blanks: for every record this is JCS (RFC 8785), keys being ASCII, numbers integers.
+    """JSON with sorted members and no blanks: JCS (RFC 8785) for every record (ASCII keys, no floats).
 
     Raises InputError where a text holds half of a surrogate pair.
     """
