@@ -25,7 +25,7 @@ UNKNOWN = fault(
 UNUSABLE = fault(
     "plugin.unusable",
     "An adapter is installed but cannot be loaded.",
-    "Install what it needs: an adapter's client libraries are an extra of its package, e.g. ip-office-gateway[run,evm].",
+    "Install what it needs: an adapter's libraries are an extra of its package: ip-office-gateway[run,evm].",
 )
 
 Plugin = TypeVar("Plugin")
