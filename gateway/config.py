@@ -312,7 +312,7 @@ def _plain(kind: Any, value: Any, key: str, faults: _Faults) -> Any:
     try:
         return msgspec.convert(value, kind, strict=True)
     except (msgspec.ValidationError, ValueError) as error:
-        faults.add(WRONG_VALUE, f"{_shown(value)}: {error}", key, hint=_cure(kind))
+        faults.add(WRONG_VALUE, f"{_shown(value)}: {_in_words_of_toml(error)}", key, hint=_cure(kind))
         return _WRONG
 
 
@@ -368,6 +368,11 @@ def _wants_float(kind: Any) -> bool:
 def _shown(value: Any) -> str:
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}…"
+
+
+def _in_words_of_toml(error: Exception) -> str:
+    said = str(error).replace("`object`", "a table").replace("`array`", "a list")
+    return said[:1].lower() + said[1:]
 
 
 def _cure(kind: Any) -> str:
@@ -428,8 +433,8 @@ def _adapter(
     settings: dict[str, msgspec.Struct],
 ) -> None:
     kind, given = network.get("adapter"), network.get("settings", {})
-    if not isinstance(kind, str):
-        return
+    if not isinstance(kind, str) or not isinstance(given, dict):
+        return  # told already
     try:
         adapter = plugins.adapter(kind)
     except ConfigError as error:
