@@ -36,7 +36,10 @@ __all__ = [
     "load",
     "meanings",
     "read",
+    "sections",
     "together",
+    "toml_value",
+    "type_name",
 ]
 
 MISSING_FILE = fault(
@@ -543,3 +546,26 @@ def sections(visit: Callable[[str, type[msgspec.Struct]], None]) -> None:
             visit("routes", Route)
         elif isinstance(plain, type) and issubclass(plain, msgspec.Struct):
             visit(each.encode_name, plain)
+
+
+def type_name(kind: type[msgspec.Struct], field: str) -> str:
+    """The kind of value that a setting takes, in TOML's words."""
+    return _cure(typing.get_type_hints(kind, include_extras=True)[field])
+
+
+def toml_value(field: msgspec.structs.FieldInfo) -> str:
+    """A setting's default as it would stand in the file; `–` where leaving it out is what it means."""
+    value = field.default if field.default is not msgspec.NODEFAULT else None
+    if field.default_factory is not msgspec.NODEFAULT:
+        value = field.default_factory()
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple | list):
+        return "[]" if not value else "[" + ", ".join(repr(each) for each in value) + "]"
+    if isinstance(value, msgspec.Struct) or value == {}:
+        return "its defaults"
+    return str(value)
