@@ -1,0 +1,148 @@
+"""What a person asks for while a gateway may be running: retry, skip, resume, release.
+
+An order is a row. The gateway that runs carries it out within a second; where none runs, whoever gave the order
+carries it out on the spot. Either way it stays in the table, with who asked why and what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from gateway.errors import InputError, StoreError, fault
+from gateway.store import dispatch
+from gateway.store import schema as t
+from gateway.store.database import Database, check_schema, open_engine
+from gateway.store.intake import note
+from gateway.store.schema import DeliveryState
+
+__all__ = ["Done", "Order", "carry_out", "give", "open_orders", "settle"]
+
+UNKNOWN_TARGET = fault(
+    "store.unknown-target",
+    "There is nothing of this name to act on.",
+    "`gateway status` lists networks, parked deliveries and what is in quarantine.",
+)
+
+VERBS: Final = ("retry", "skip", "resume", "release")
+
+
+@dataclass(slots=True, frozen=True)
+class Order:
+    """`retry` and `skip` name a delivery key (hex), `resume` a network, `release` an entry in quarantine (row id)."""
+
+    row: int
+    verb: str
+    target: str
+    reason: str
+
+
+@dataclass(slots=True, frozen=True)
+class Done:
+    """What came of an order: the networks (rows) whose deliveries or sources are to be looked at again."""
+
+    result: str
+    deliver_to: tuple[int, ...] = ()
+    read_from: tuple[int, ...] = ()
+    entry: int | None = None
+
+
+def open_orders(connection: Connection) -> list[Order]:
+    """Orders that nobody has carried out yet, oldest first."""
+    rows = connection.execute(sa.select(t.orders).where(t.orders.c.done.is_(None)).order_by(t.orders.c.id))
+    return [Order(row.id, row.verb, row.target, row.reason) for row in rows]
+
+
+def settle(connection: Connection, order: Order, result: str, now: int) -> None:
+    connection.execute(sa.update(t.orders).where(t.orders.c.id == order.row).values(done=now, result=result))
+
+
+def carry_out(connection: Connection, order: Order, now: int) -> Done:
+    """Do what an order says. Raises InputError where its target is not there; `release` is the journey's to finish."""
+    if order.verb == "resume":
+        return _resume(connection, order, now)
+    if order.verb == "release":
+        return _release(connection, order)
+    try:
+        key = bytes.fromhex(order.target)
+    except ValueError as error:
+        raise InputError(UNKNOWN_TARGET, "a delivery key is 64 hexadecimal digits", where=order.target) from error
+    destination = connection.execute(sa.select(t.deliveries.c.destination).where(t.deliveries.c.key == key)).scalar()
+    if destination is None:
+        raise InputError(UNKNOWN_TARGET, "no delivery has this key", where=order.target)
+    to = DeliveryState.SKIPPED if order.verb == "skip" else DeliveryState.WAITING
+    freed = dispatch.release(connection, destination, key, to, order.reason, now)
+    verb = "skipped" if order.verb == "skip" else "to be tried again"
+    return Done(f"{verb}; {freed.waiting} behind it set free", deliver_to=(destination,))
+
+
+def _resume(connection: Connection, order: Order, now: int) -> Done:
+    rows = connection.execute(
+        sa.select(t.sources.c.id, t.sources.c.network)
+        .join(t.networks, t.networks.c.id == t.sources.c.network)
+        .where(t.networks.c.name == order.target, t.sources.c.stopped.is_not(None))
+    ).all()
+    if not rows:
+        raise InputError(UNKNOWN_TARGET, "no source of this network stands still", where=order.target)
+    for row in rows:
+        connection.execute(
+            sa.update(t.sources).where(t.sources.c.id == row.id).values(stopped=None, code=None, detail=None)
+        )
+        note(connection, now, "resumed", order.reason, network=row.network)
+    return Done("reads again", read_from=tuple(sorted({row.network for row in rows})))
+
+
+def _release(connection: Connection, order: Order) -> Done:
+    entry = int(order.target) if order.target.isascii() and order.target.isdigit() else -1
+    found = connection.execute(sa.select(t.quarantine.c.entry).where(t.quarantine.c.entry == entry)).scalar()
+    if found is None:
+        raise InputError(UNKNOWN_TARGET, "nothing in quarantine has this number", where=order.target)
+    return Done("to be tried again", entry=int(found))
+
+
+def give(url: str, verb: str, targets: Sequence[str], reason: str, now: int) -> list[str]:
+    """Ask for something. Where no gateway runs it is done at once (all but `release`, which needs the gateway's keys);
+    returns a sentence for each target. Raises InputError for a wrong target, StoreError for the database."""
+    if verb not in VERBS:
+        raise InputError(UNKNOWN_TARGET, f"{verb!r} is none of {', '.join(VERBS)}", where=verb)
+    engine = open_engine(url)
+    try:
+        check_schema(engine)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.execute(
+                sa.insert(t.orders),
+                [{"at": now, "verb": verb, "target": target, "reason": reason} for target in targets],
+            )
+            connection.exec_driver_sql("COMMIT")
+    finally:
+        engine.dispose()
+    try:
+        database = Database(url)
+    except StoreError as error:
+        if error.code != "store.in-use":
+            raise
+        return ["the running gateway does it within a second"] * len(targets)
+    try:
+        return database.write_now(lambda connection: _all(connection, now))
+    finally:
+        database.close()
+
+
+def _all(connection: Connection, now: int) -> list[str]:
+    told = []
+    for order in open_orders(connection):
+        if order.verb == "release":
+            told.append("done when the gateway runs next")
+            continue
+        try:
+            result = carry_out(connection, order, now).result
+        except InputError as error:
+            result = str(error)
+        settle(connection, order, result, now)
+        told.append(result)
+    return told
