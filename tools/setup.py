@@ -23,7 +23,9 @@ def say(text: str) -> None:
 
 def runs(command: list[str]) -> bool:
     try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        return (
+            subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        )
     except OSError:
         return False
 
@@ -37,7 +39,9 @@ def use_new_enough_python() -> None:
         if found and runs([found, "-c", "pass"]):
             os.execv(found, [found, *sys.argv])
     have = ".".join(str(part) for part in sys.version_info[:3])
-    sys.exit(f"setup: Python 3.11 or newer is needed, python3 is {have}. Install one, or: make PYTHON=/path/to/python3.11")
+    sys.exit(
+        f"setup: Python 3.11 or newer is needed, python3 is {have}. Install one, or: make PYTHON=/path/to/python3.11"
+    )
 
 
 def make_environment(place: Path) -> list[str]:
@@ -89,9 +93,11 @@ def main() -> int:
         [*pip, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
     ]
     for step in steps:
-        code = subprocess.run(step, env=environment).returncode
+        code = subprocess.run(step, check=False, env=environment).returncode
         if code:
-            say("pip did not succeed; what it printed above says why. A package index must be reachable, by pip's own settings.")
+            say(
+                "pip did not succeed; what it printed above says why. It must reach a package index, by its own settings."
+            )
             return code
     stamp.write_text(wanted(lock), encoding="utf-8")
     say("done; the command is .venv/bin/gateway")
