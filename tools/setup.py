@@ -96,7 +96,7 @@ def main() -> int:
         code = subprocess.run(step, check=False, env=environment).returncode
         if code:
             say(
-                "pip did not succeed; what it printed above says why. It must reach a package index, by its own settings."
+                "pip did not succeed; what it printed above says why. pip must reach a package index."
             )
             return code
     stamp.write_text(wanted(lock), encoding="utf-8")
