@@ -58,6 +58,7 @@ __all__ = [
     "Segment",
     "Sink",
     "Source",
+    "SourceFault",
     "SourceRecord",
     "TrustAnchors",
     "VerificationContext",
@@ -190,6 +191,18 @@ class SourceRecord(msgspec.Struct, frozen=True):
     withdraws: bytes | None = None
 
 
+class SourceFault(msgspec.Struct, frozen=True):
+    """Something on the network that is a record by its place and cannot be read as one; its neighbours pass.
+
+    code    of the fault, as errors have them
+    reason  one sentence, without content
+    """
+
+    locus: Locus
+    code: str
+    reason: str
+
+
 class Batch(msgspec.Struct, frozen=True):
     """A run of final records in network order. One without records is a checkpoint.
 
@@ -199,6 +212,7 @@ class Batch(msgspec.Struct, frozen=True):
     seen       when the source first saw the run's last block (latency is measured from it)
     shared     content by digest of all that the records' evidence names as shared
     retracted  loci of records that were final and that the network has taken back: the source stops after these
+    faults     what stands there and cannot be read as a record: told and counted, never silently passed over
     """
 
     parent: Position | None
@@ -208,6 +222,7 @@ class Batch(msgspec.Struct, frozen=True):
     records: tuple[SourceRecord, ...] = ()
     shared: Mapping[bytes, bytes] = {}
     retracted: tuple[Locus, ...] = ()
+    faults: tuple[SourceFault, ...] = ()
 
 
 class Source(Protocol):
