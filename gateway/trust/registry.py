@@ -639,6 +639,11 @@ class _State:
         _in_order(body.since, body.until, place)
         if body.first is not None and body.last is not None and body.first > body.last:
             raise TrustError(ORDER, "its first height is above its last", where=place)
+        inexact = strictjson.inexact(body.material)
+        if inexact is not None:
+            raise TrustError(
+                SUBJECT, f"its material holds a number that is no integer up to 2^53: {inexact}", where=place
+            )
         fixed = {"kind": body.kind, "chain": body.chain, "genesis": body.genesis, "office": body.office}
         for name, value in fixed.items():
             if body.material.get(name, value) != value:

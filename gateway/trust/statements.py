@@ -41,7 +41,7 @@ class KeyOf(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, for
 
 
 class Root(_Body, frozen=True, tag="root"):
-    """Who signs the registry from here on: `threshold` of `keys`, sorted. Signed by the threshold before and its own."""
+    """Who signs the registry from here on: `threshold` of `keys`, sorted. Signed by those before and by its own."""
 
     keys: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)]
     threshold: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1

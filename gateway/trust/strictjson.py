@@ -16,7 +16,7 @@ import rfc8785
 
 from gateway.errors import InputError, LimitError, fault
 
-__all__ = ["canonical", "depth", "parse"]
+__all__ = ["canonical", "depth", "inexact", "parse"]
 
 NOT_JSON = fault("jcs.unreadable", "The bytes are not JSON.", "Send one JSON value in UTF-8, without byte order mark.")
 DUPLICATE = fault("jcs.duplicate-member", "A JSON object holds one member twice.", "Keep one of the two.")
@@ -84,6 +84,26 @@ def canonical(value: Any) -> bytes:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, TypeError, ValueError, RecursionError) as error:
         raise InputError(NOT_CANONICALISABLE, str(error)[:200]) from error
+
+
+def inexact(value: Any, place: str = "$") -> str | None:
+    """Where in `value` the first number stands that is no integer up to 2^53 - 1, or None.
+
+    Such numbers are not carried exactly by every reader of JSON: here they are errors and never roundings.
+    """
+    if isinstance(value, dict):
+        for name, member in value.items():
+            found = inexact(member, f"{place}.{name}")
+            if found is not None:
+                return found
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            found = inexact(member, f"{place}[{index}]")
+            if found is not None:
+                return found
+    elif isinstance(value, float) or (type(value) is int and not -LARGEST_INTEGER <= value <= LARGEST_INTEGER):
+        return place
+    return None
 
 
 def _plain(value: Any) -> bool:
