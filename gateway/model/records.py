@@ -48,6 +48,11 @@ REPEATED = fault(
     "A member stands twice in one object, so that two readers could see two records.",
     "Keep one of the two.",
 )
+NULL = fault(
+    "record.null",
+    "A member is null, which JSON-LD drops: a signature would cover less than a reader sees.",
+    "Leave out a member that has no value.",
+)
 NO_DATE = fault(
     "record.no-date",
     "A date is not a day of the calendar.",
@@ -294,7 +299,7 @@ def encode(record: CommonRecord) -> bytes:
 
 
 def decode(data: bytes, *, limit: int = _LIMIT) -> CommonRecord:
-    """The record in `data`: JSON, in any order of members and with blanks, but no member twice and none unknown.
+    """The record in `data`: JSON, its members in any order, with blanks; none of them twice, unknown or null.
 
     Raises LimitError over `limit` bytes, InputError on anything that is not a common record.
     """
@@ -307,7 +312,7 @@ def decode(data: bytes, *, limit: int = _LIMIT) -> CommonRecord:
         raise InputError(MALFORMED, text, where=place.strip("`") or None) from error
     except UnicodeDecodeError as error:
         raise InputError(MALFORMED, "not UTF-8") from error
-    # msgspec keeps the last of two equal members; bytes in the one form that `encode` gives cannot hold any
+    # msgspec keeps the last of two equal members and takes null; bytes in the form that `encode` gives hold neither
     if _encoder.encode(record) != data:
         json.loads(data, object_pairs_hook=_once)
     check(record)
@@ -319,6 +324,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         names = [name for name, _ in pairs]
         raise InputError(REPEATED, where=next(name for name in names if names.count(name) > 1))
+    for name, value in pairs:
+        if value is None:
+            raise InputError(NULL, where=name)
     return made
 
 
