@@ -58,7 +58,7 @@ WRONG_VALUE = fault(
 UNKNOWN_NAME = fault("config.unknown-name", "A name that nothing in the file has.", "Name one of those that are there.")
 CONTRADICTION = fault("config.contradiction", "Two settings do not go together.", "Change one of the two.")
 
-OfficeCode = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9]$")]
+OfficeCode = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
