@@ -103,12 +103,6 @@ _FORM: Final = (
         "A context changes what every term means; only those that this release holds are read.",
     ),
     Kind(
-        "credential.terms",
-        "Every member is a term that the contexts define",
-        "failed, FORMAT_FAILURE",
-        "Leave out what no context defines: a JSON-LD reader would drop it without a word.",
-    ),
-    Kind(
         "credential.numbers",
         "Every number is an integer up to 2^53",
         "failed, FORMAT_FAILURE",
@@ -119,6 +113,12 @@ _FORM: Final = (
         "Every id is an IRI without blanks",
         "failed, FORMAT_FAILURE",
         "An id that is no IRI yields no claim at all to a JSON-LD reader; put numbers into an identifier.",
+    ),
+    Kind(
+        "credential.terms",
+        "Every member is a term that the contexts define",
+        "failed, FORMAT_FAILURE",
+        "Leave out what no context defines: a JSON-LD reader would drop it without a word.",
     ),
     Kind(
         "credential.shape",
@@ -585,7 +585,7 @@ def _slow(data: bytes, label: str, limits: Limits, canonical: bool) -> Examinati
         checks.append(_outcome(kind, outcome, reason, label, sub=sub, found=found))
         return Examination(None, tuple(checks))
 
-    size, syntax, form, contexts, terms, numbers, ids, shape, proof_form, suite, purpose, method = _FORM
+    size, syntax, form, contexts, numbers, ids, terms, shape, proof_form, suite, purpose, method = _FORM
     try:
         document = strictjson.parse(data, limit=limits.member, nesting=limits.nesting)
     except LimitError as error:
@@ -620,12 +620,6 @@ def _slow(data: bytes, label: str, limits: Limits, canonical: bool) -> Examinati
         return stop(contexts, "the credential binds another version of the context", "recordBinding.contextDigest")
     checks.append(_passed(contexts, label))
 
-    unsecured = {name: member for name, member in document.items() if name != "proof"}
-    undefined = context.undefined_terms(unsecured)
-    if undefined:
-        return stop(terms, f"no context defines {_first(undefined)}", _first(undefined))
-    checks.append(_passed(terms, label))
-
     if inexact is not None:
         return stop(numbers, "the number is no integer up to 2^53", inexact)
     checks.append(_passed(numbers, label))
@@ -634,6 +628,13 @@ def _slow(data: bytes, label: str, limits: Limits, canonical: bool) -> Examinati
     if bad_id is not None:
         return stop(ids, "the id is no IRI, or holds a blank", bad_id)
     checks.append(_passed(ids, label))
+
+    # The proof has no terms of ours; its members are held to their own list below.
+    undefined = context.undefined_terms({name: member for name, member in document.items() if name != "proof"})
+    if undefined:
+        place, _, what = undefined[0].partition(": ")
+        return stop(terms, what, place)
+    checks.append(_passed(terms, label))
 
     try:
         node = msgspec.convert({**document, "proof": _SOUND_PROOF}, _CredentialNode)
@@ -691,10 +692,6 @@ _SOUND_PROOF: Final = {
     "proofPurpose": _PURPOSE,
     "proofValue": "",
 }
-
-
-def _first(undefined: Any) -> str:
-    return str(next(iter(undefined)))
 
 
 def _inner_context(value: Any, place: str = "") -> str | None:
