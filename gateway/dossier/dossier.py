@@ -29,7 +29,7 @@ from gateway.dossier.container import Member
 from gateway.errors import InputError, LimitError, fault
 from gateway.spi import Limits
 
-__all__ = ["VERSION", "Dossier", "manifest_of", "read", "write"]
+__all__ = ["VERSION", "Dossier", "digests_in", "digests_of", "manifest_of", "read", "write"]
 
 VERSION: Final = "ip-dossier/1"
 
@@ -90,16 +90,28 @@ class Dossier(msgspec.Struct, frozen=True):
         return tuple(found)
 
 
-def manifest_of(members: Sequence[Member]) -> bytes:
-    """The manifest of `members`: JCS (RFC 8785); all its keys are ASCII and it holds no numbers."""
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in members}
+def digests_of(members: Sequence[Member]) -> dict[str, str]:
+    """SHA-256 (lower hex) of each member by its name."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in members}
+
+
+def manifest_of(digests: Mapping[str, str]) -> bytes:
+    """The manifest for members of these digests: JCS (RFC 8785); all its keys are ASCII and it holds no numbers."""
     return orjson.dumps({"digests": digests, "version": VERSION}, option=orjson.OPT_SORT_KEYS)
+
+
+def digests_in(manifest: bytes) -> dict[str, str]:
+    """What a manifest states, digests (lower hex) by member. Raises InputError where it is none of this version."""
+    return _look_at(manifest)
 
 
 def write(dossier: Dossier) -> bytes:
     """The file. The same content gives the same bytes; `manifest` and `digest` of the argument play no part."""
     members = dossier.members()
-    head = (Member("mimetype", container.MEDIA_TYPE.encode()), Member("manifest.json", manifest_of(members)))
+    head = (
+        Member("mimetype", container.MEDIA_TYPE.encode()),
+        Member("manifest.json", manifest_of(digests_of(members))),
+    )
     return container.write((*head, *members))
 
 
@@ -115,9 +127,9 @@ def read(data: bytes, limits: Limits | None = None) -> Dossier:
         raise InputError(MEMBERS, "`mimetype` holds more than the media type", where="mimetype")
     manifest = members[1].content
     rest = members[2:]
-    if manifest != manifest_of(rest):
+    if manifest != manifest_of(digests_of(rest)):
         # Wrong digests alone are no reason to refuse the file here: `verify` names the members that they are of.
-        _look_at_version(manifest)
+        _look_at(manifest)
     single: dict[str, bytes] = {}
     folders: dict[str, dict[bytes, bytes]] = {name: {} for name in _FOLDERS}
     for name, content in rest:
@@ -159,7 +171,7 @@ def read(data: bytes, limits: Limits | None = None) -> Dossier:
     )
 
 
-def _look_at_version(manifest: bytes) -> None:
+def _look_at(manifest: bytes) -> dict[str, str]:
     """Whether this release can read on. The digests in it are compared by `verify`, where each has its own answer."""
     try:
         content: Any = orjson.loads(manifest)
@@ -182,3 +194,4 @@ def _look_at_version(manifest: bytes) -> None:
             raise InputError(MANIFEST, "a digest is not 64 lower hexadecimal digits", where="manifest.json")
     if orjson.dumps(content, option=orjson.OPT_SORT_KEYS) != manifest:
         raise InputError(MANIFEST, "not in canonical form (RFC 8785)", where="manifest.json")
+    return dict(digests)

@@ -62,7 +62,7 @@ _encoder: Final = msgspec.json.Encoder(order="sorted")
 
 OFFICE: Final = Policy(
     "office",
-    "Recorded, valid, translated and issued, each on the basis that the registry asks of the network or a stronger one.",
+    "Recorded, valid, translated and issued, each on the basis that the registry asks of its network or better.",
     (
         Requirement(Claim.RECORDED),
         Requirement(Claim.VALID),

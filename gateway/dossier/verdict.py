@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Literal, NoReturn
 
 import msgspec
@@ -26,6 +29,7 @@ __all__ = [
     "PolicyName",
     "Verdict",
     "combine",
+    "release",
     "schema",
 ]
 
@@ -185,9 +189,28 @@ def combine(parts: Iterable[tuple[CheckOutcome, str | None]]) -> tuple[Indicatio
     return "TOTAL-PASSED", None
 
 
+@cache
+def release() -> str:
+    """The release that judges, as it was installed."""
+    try:
+        return version("ip-office-gateway")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of `Verdict.encode`."""
     made = msgspec.json.schema(Verdict)
+    for name, part in made["$defs"].items():
+        if part.get("type") != "object":
+            continue
+        part["description"] = inspect.cleandoc(part.get("description", ""))
+        part["additionalProperties"] = False
+        # Checks leave out what they have nothing to say about; all else is always written.
+        if name != "Check":
+            part["required"] = sorted(part["properties"])
+        for property_ in part["properties"].values():
+            property_.pop("default", None)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:ip-verdict:1",
