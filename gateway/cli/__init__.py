@@ -8,7 +8,11 @@ import click
 
 from gateway.errors import ConfigError, GatewayError, InputError, StoreError, Transient, TrustError
 
-__all__ = ["main"]
+__all__ = ["NotFound", "main"]
+
+
+class NotFound(GatewayError):
+    """There is nothing of that name or number."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -37,6 +41,8 @@ def code_of(error: GatewayError) -> int:
     """The exit code of a command that ended in `error`."""
     if isinstance(error, ConfigError):
         return 2
+    if isinstance(error, NotFound):
+        return 3
     if isinstance(error, (StoreError, TrustError, InputError)):
         return 4
     return 5 if isinstance(error, Transient) else 1
