@@ -5,20 +5,25 @@ reader sees by one cheap number (`version`) that something new was committed. Al
 the same file: whoever holds it can sign anything. That is fine for training and tests, and each verdict says so.
 
 A `Ledger` is one connection. It may move between threads, but two must not use it at once.
+
+A note on rows: `sqlite3` lets go of the interpreter's lock at every row that it reads or writes, and a busy thread
+beside it then keeps it for 5 ms; a thousand rows took 10 ms alone and 3 s beside one. So whatever may be many is read
+as one row (`group_concat`) and written by one statement.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import Broken, InputError, Misuse, Permanent, Transient, fault
@@ -28,6 +33,7 @@ from gateway_sandbox.blocks import (
     MOST_ENTRIES,
     Block,
     Genesis,
+    Hash,
     Header,
     Leaf,
     ValidatorSet,
@@ -55,19 +61,16 @@ __all__ = [
 _APPLICATION: Final = 0x49505347  # "IPSG", in the file's header: what `file` and a careless hand can see
 _SCHEMA_VERSION: Final = 1
 _BUSY_SECONDS: Final = 10.0
-_PLACES: Final = 4096  # entries are numbered block · 4096 + place: a block's entries lie beside each other
+_PLACES: Final = 4096  # an entry's position is block · 4096 + its place in the block
 
 _SCHEMA: Final = (
     "CREATE TABLE genesis (document BLOB NOT NULL, subject_secret BLOB NOT NULL)",
     "CREATE TABLE sets (digest BLOB PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE validators (public BLOB PRIMARY KEY, private BLOB NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE blocks (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, document BLOB NOT NULL,
-           size INTEGER NOT NULL, bytes INTEGER NOT NULL, changes INTEGER NOT NULL)""",
+    """CREATE TABLE blocks (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, time INTEGER NOT NULL,
+           successors BLOB NOT NULL, changes INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL)""",
     "CREATE INDEX changes ON blocks (number) WHERE changes",
-    """CREATE TABLE entries (position INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, digest BLOB NOT NULL,
-           subject BLOB NOT NULL, revision INTEGER NOT NULL, hash BLOB NOT NULL, withdrawn INTEGER NOT NULL,
-           supersedes BLOB, mark BLOB NOT NULL, path BLOB NOT NULL, salt BLOB NOT NULL, text TEXT NOT NULL,
-           format TEXT NOT NULL, content BLOB NOT NULL)""",
+    """CREATE TABLE entries (key BLOB PRIMARY KEY, digest BLOB NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID""",
     """CREATE TABLE subjects (subject BLOB PRIMARY KEY, revision INTEGER NOT NULL, hash BLOB NOT NULL,
            withdrawn INTEGER NOT NULL) WITHOUT ROWID""",
     "CREATE TABLE fences (writer TEXT PRIMARY KEY, fence INTEGER NOT NULL) WITHOUT ROWID",
@@ -112,49 +115,42 @@ class Entry(NamedTuple):
     content: bytes
 
 
-class StoredEntry(NamedTuple):
-    """One row. `path` is the digests of the networks one after another, 32 bytes each."""
+class StoredEntry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One entry of a block: its leaf, what opens the leaf's hashes, and what it is all about."""
 
-    position: int
-    key: bytes
-    digest: bytes
-    subject: bytes
-    revision: int
-    hash: bytes
-    withdrawn: int
-    supersedes: bytes | None
-    mark: bytes
-    path: bytes
-    salt: bytes
-    text: str
+    leaf: Leaf
+    mark: Hash
+    path: tuple[Hash, ...]
+    salt: Hash
+    subject: str
     format: str
     content: bytes
 
-    @property
-    def leaf(self) -> Leaf:
-        return Leaf(self.key, self.subject, self.revision, self.hash, bool(self.withdrawn), self.supersedes)
 
-    @property
-    def hops(self) -> tuple[bytes, ...]:
-        return tuple(self.path[start : start + 32] for start in range(0, len(self.path), 32))
+class _Body(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A block as the file holds it, in one piece (MessagePack): what is hashed and signed is the `Block` within."""
+
+    document: bytes
+    entries: tuple[StoredEntry, ...]
+
+
+_BODY: Final = msgspec.msgpack.Decoder(_Body)
 
 
 class StoredBlock(NamedTuple):
-    """One block as the file holds it. `document` is a `Block`'s bytes, `digest` that of its header."""
+    """One block. `document` is a `Block`'s bytes, `digest` that of its header."""
 
     digest: bytes
     document: bytes
     header: Header
     entries: tuple[StoredEntry, ...]
 
-    def proven(self) -> tuple[tuple[StoredEntry, Leaf, tuple[bytes, ...]], ...]:
-        """Its entries, each with its leaf and its branch. Raises Broken unless they are those that were signed."""
-        leaves = [entry.leaf for entry in self.entries]
-        root, branches = merkle.branches([leaf.tree_hash for leaf in leaves])
-        header = hashlib.sha256(self.header.encode()).digest()
-        if (header, root, len(leaves)) != (self.digest, self.header.entries, self.header.size):
-            raise Broken(DAMAGED, f"block {self.header.number} does not hold what was signed")
-        return tuple(zip(self.entries, leaves, branches, strict=True))
+    def proven(self) -> tuple[tuple[StoredEntry, tuple[bytes, ...]], ...]:
+        """Its entries, each with its branch. Raises Broken unless they are those that were signed."""
+        root, branches = merkle.branches([entry.leaf.tree_hash for entry in self.entries])
+        if (root, len(self.entries)) != (self.header.entries, self.header.size):
+            raise Broken(DAMAGED, f"block {self.header.number} does not hold the entries that were signed")
+        return tuple(zip(self.entries, branches, strict=True))
 
 
 class Head(NamedTuple):
@@ -183,9 +179,9 @@ class SubjectState(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A block by which one set of validators agreed to the next: both documents, as evidence shows them."""
+    """A block by which one set of validators agreed to the next: it, and the earlier set's document."""
 
-    number: int
+    header: Header
     document: bytes
     earlier: bytes
 
@@ -253,11 +249,10 @@ class Ledger:
 
     def head(self) -> Head:
         with self._answers():
-            row = self._database.execute("SELECT digest, document FROM blocks ORDER BY number DESC LIMIT 1").fetchone()
-            if row is None:
-                return Head(0, self.genesis.digest, self.genesis.time, self.genesis.set.digest)
-            header = self._header(row[1])
-            return Head(header.number, row[0], header.time, header.successors)
+            row = self._database.execute(
+                "SELECT number, digest, time, successors FROM blocks ORDER BY number DESC LIMIT 1"
+            ).fetchone()
+        return Head(0, self.genesis.digest, self.genesis.time, self.genesis.set.digest) if row is None else Head(*row)
 
     def digest(self, number: int) -> bytes | None:
         """The digest of the block at this height (the genesis' at 0), or None beyond the end."""
@@ -265,46 +260,37 @@ class Ledger:
             return self.genesis.digest
         with self._answers():
             row = self._database.execute("SELECT digest FROM blocks WHERE number = ?", (number,)).fetchone()
-            return None if row is None else row[0]
+        return None if row is None else row[0]
 
     def blocks(self, after: int, last: int, *, entries: int, content: int) -> tuple[StoredBlock, ...]:
-        """The blocks of the heights `after` + 1 to `last`, as many as hold `entries` and `content` bytes, but one."""
+        """The blocks of the heights `after` + 1 to `last`: one, and more while they keep within `entries` in number
+        and `content` bytes together."""
         with self._answers():
-            found: list[tuple[bytes, bytes]] = []
-            for _, digest, document, size, weight in self._database.execute(
-                "SELECT number, digest, document, size, bytes FROM blocks WHERE number > ? AND number <= ? "
-                "ORDER BY number LIMIT ?",
-                (after, last, max(1, entries)),
-            ).fetchall():
+            sizes = self._database.execute(
+                "SELECT group_concat(size), group_concat(length(body)) FROM "
+                "(SELECT size, body FROM blocks WHERE number > ? AND number <= ? ORDER BY number LIMIT ?)",
+                (after, last, entries),
+            ).fetchone()
+            lengths: list[int] = []
+            for size, length in zip(_numbers(sizes[0]), _numbers(sizes[1]), strict=True):
                 entries -= size
-                content -= weight
-                if found and (entries < 0 or content < 0):
+                content -= length
+                if lengths and (entries < 0 or content < 0):
                     break
-                found.append((digest, document))
-            rows = iter(
-                self._database.execute(
-                    "SELECT * FROM entries WHERE position >= ? AND position < ? ORDER BY position",
-                    ((after + 1) * _PLACES, (after + 1 + len(found)) * _PLACES),
-                ).fetchall()
-            )
-            blocks = []
-            pending = next(rows, None)
-            for digest, document in found:
-                header = self._header(document)
-                mine = []
-                while pending is not None and pending[0] // _PLACES == header.number:
-                    mine.append(StoredEntry._make(pending))
-                    pending = next(rows, None)
-                blocks.append(StoredBlock(digest, document, header, tuple(mine)))
-            return tuple(blocks)
+                lengths.append(length)
+            together = self._database.execute(
+                "SELECT CAST(group_concat(body, '') AS BLOB) FROM "
+                "(SELECT body FROM blocks WHERE number > ? AND number <= ? ORDER BY number)",
+                (after, after + len(lengths)),
+            ).fetchone()[0]
+        return tuple(map(self._block, _pieces(together, lengths)))
 
     def changes(self) -> tuple[Change, ...]:
         """Every change of validators, oldest first."""
         with self._answers():
-            rows = self._database.execute(
-                "SELECT number, document FROM blocks WHERE changes ORDER BY number"
-            ).fetchall()
-            return tuple(Change(number, row, self.set(self._header(row).validators)) for number, row in rows)
+            rows = self._database.execute("SELECT body FROM blocks WHERE changes ORDER BY number").fetchall()
+        blocks = [self._block(body) for (body,) in rows]
+        return tuple(Change(block.header, block.document, self.set(block.header.validators)) for block in blocks)
 
     def set(self, digest: bytes) -> bytes:
         """The document of a set of validators."""
@@ -318,23 +304,22 @@ class Ledger:
         """The set that signs the block of this height, be it there already or the next one."""
         in_force = self.genesis.set.digest
         for change in self.changes():
-            if change.number < number:
-                in_force = self._header(change.document).successors
+            if change.header.number < number:
+                in_force = change.header.successors
         return read(ValidatorSet, self.set(in_force))
 
     def held(self, keys: Sequence[bytes]) -> dict[bytes, Held]:
         """What stands under these keys; a key that the ledger does not hold is not in the answer."""
         with self._answers():
-            found = {}
-            for key in keys:
-                row = self._database.execute(
-                    "SELECT e.digest, b.digest, e.position % ? FROM entries e "
-                    "JOIN blocks b ON b.number = e.position / ? WHERE e.key = ?",
-                    (_PLACES, _PLACES, key),
-                ).fetchone()
-                if row is not None:
-                    found[key] = Held(*row)
-            return found
+            found, digests, blocks, positions = self._database.execute(
+                "SELECT CAST(group_concat(e.key, '') AS BLOB), "  # noqa: S608 — of question marks
+                "CAST(group_concat(e.digest, '') AS BLOB), "
+                "CAST(group_concat(b.digest, '') AS BLOB), group_concat(e.position) "
+                f"FROM entries e JOIN blocks b ON b.number = e.position / ? WHERE e.key IN {_row(len(keys))}",
+                (_PLACES, *keys),
+            ).fetchone()
+        held = map(Held, _hashes(digests), _hashes(blocks), (position % _PLACES for position in _numbers(positions)))
+        return dict(zip(_hashes(found), held, strict=True))
 
     def subject(self, subject: str) -> SubjectState | None:
         """What the ledger says of a subject now."""
@@ -409,60 +394,44 @@ class Ledger:
     def _add_block(self, entries: tuple[Entry, ...], successors: bytes | None = None) -> None:
         head = self.head()
         number = head.number + 1
-        states: dict[bytes, SubjectState] = {}
-        rows: list[StoredEntry] = []
-        for place, entry in enumerate(entries):
-            salt = self._salt(entry.subject)
-            subject = subject_hash(salt, entry.subject)
-            before = states.get(subject) or self._subject(subject)
-            revision = before.revision + 1 if before else 1
+        salts = [self._salt(entry.subject) for entry in entries]
+        subjects = [subject_hash(salt, entry.subject) for salt, entry in zip(salts, entries, strict=True)]
+        revisions = self._revisions(set(subjects))
+        stored: list[StoredEntry] = []
+        for entry, salt, subject in zip(entries, salts, subjects, strict=True):
+            revisions[subject] = revision = revisions.get(subject, 0) + 1
             hashed = content_hash(entry.mark, entry.path, entry.format, entry.content)
-            states[subject] = SubjectState(revision, hashed, entry.withdrawn)
-            rows.append(
-                StoredEntry(
-                    position=number * _PLACES + place,
-                    key=entry.key,
-                    digest=entry.digest,
-                    subject=subject,
-                    revision=revision,
-                    hash=hashed,
-                    withdrawn=int(entry.withdrawn),
-                    supersedes=entry.supersedes,
-                    mark=entry.mark,
-                    path=b"".join(entry.path),
-                    salt=salt,
-                    text=entry.subject,
-                    format=entry.format,
-                    content=entry.content,
-                )
-            )
+            leaf = Leaf(entry.key, subject, revision, hashed, entry.withdrawn, entry.supersedes)
+            stored.append(StoredEntry(leaf, entry.mark, entry.path, salt, entry.subject, entry.format, entry.content))
         header = Header(
             number=number,
             genesis=self.genesis.digest,
             parent=head.digest,
             time=max(head.time, microseconds(datetime.now(UTC))),
-            entries=merkle.root([row.leaf.tree_hash for row in rows]),
-            size=len(rows),
+            entries=merkle.root([entry.leaf.tree_hash for entry in stored]),
+            size=len(stored),
             validators=head.successors,
             successors=successors or head.successors,
         )
         block = self._sign(header)
-        self._database.execute(
-            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                block.block_digest,
-                block.encode(),
-                len(rows),
-                sum(len(row.content) for row in rows),
-                int(header.successors != header.validators),
-            ),
+        body = msgspec.msgpack.encode(_Body(block.encode(), tuple(stored)))
+        changes = int(header.successors != header.validators)
+        self._put(
+            "INSERT INTO blocks",
+            [(number, block.block_digest, header.time, header.successors, changes, header.size, body)],
         )
-        self._database.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        self._database.executemany(
-            "INSERT OR REPLACE INTO subjects VALUES (?, ?, ?, ?)",
-            [(subject, *state) for subject, state in states.items()],
+        keys = [(entry.key, entry.digest, number * _PLACES + place) for place, entry in enumerate(entries)]
+        self._put("INSERT INTO entries", keys)
+        states = {entry.leaf.subject: entry.leaf for entry in stored}  # of several about one subject, the last
+        self._put(
+            "INSERT OR REPLACE INTO subjects",
+            [(leaf.subject, leaf.revision, leaf.hash, leaf.withdrawn) for leaf in states.values()],
         )
+
+    def _put(self, into: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """In one statement: see the note on rows above."""
+        places = ", ".join([_row(len(rows[0]))] * len(rows))
+        self._database.execute(f"{into} VALUES {places}", list(chain.from_iterable(rows)))
 
     def _sign(self, header: Header) -> Block:
         """What the validators do, each on a machine of its own, were this a network."""
@@ -497,17 +466,22 @@ class Ledger:
         except InputError as error:
             raise Broken(DAMAGED, f"its genesis: {error.detail}", where=str(self.file)) from error
 
-    def _header(self, document: bytes) -> Header:
+    def _block(self, body: bytes) -> StoredBlock:
         try:
-            return read(Header, read(Block, document).header)
-        except InputError as error:
-            raise Broken(DAMAGED, f"a block: {error.detail}", where=str(self.file)) from error
+            stored = _BODY.decode(body)
+            block = read(Block, stored.document)
+            return StoredBlock(block.block_digest, stored.document, read(Header, block.header), stored.entries)
+        except (InputError, msgspec.DecodeError) as error:
+            raise Broken(DAMAGED, f"a block cannot be read: {error}", where=str(self.file)) from error
 
-    def _subject(self, subject: bytes) -> SubjectState | None:
-        row = self._database.execute(
-            "SELECT revision, hash, withdrawn FROM subjects WHERE subject = ?", (subject,)
+    def _revisions(self, subjects: Collection[bytes]) -> dict[bytes, int]:
+        """How many entries each has; one that has none is not in the answer."""
+        found, revisions = self._database.execute(
+            "SELECT CAST(group_concat(subject, '') AS BLOB), group_concat(revision) "  # noqa: S608 — of question marks
+            f"FROM subjects WHERE subject IN {_row(len(subjects))}",
+            tuple(subjects),
         ).fetchone()
-        return None if row is None else SubjectState(*row)
+        return dict(zip(_hashes(found), _numbers(revisions), strict=True))
 
     def _salt(self, subject: str) -> bytes:
         """One salt per subject, so that the ledger finds a subject again and a stranger cannot try numbers."""
@@ -528,6 +502,26 @@ class Ledger:
 
     def _answers(self) -> AbstractContextManager[None]:
         return _answers(self.file)
+
+
+def _row(count: int) -> str:
+    """(?, ?, …)"""
+    return f"({', '.join('?' * count)})"
+
+
+def _pieces(together: bytes | None, lengths: Iterable[int]) -> Iterator[bytes]:
+    start = 0
+    for length in lengths:
+        yield (together or b"")[start : start + length]
+        start += length
+
+
+def _hashes(together: bytes | None) -> Iterator[bytes]:
+    return _pieces(together, repeat(32, len(together or b"") // 32))
+
+
+def _numbers(together: str | None) -> list[int]:
+    return [int(number) for number in (together or "").split(",") if number]
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from gateway.errors import InputError, Permanent, fault
-from gateway.proofs import cbor
+from gateway.errors import Permanent, fault
 from gateway.spi import (
     Absent,
     Conflict,
@@ -21,7 +20,7 @@ from gateway.spi import (
     Void,
     Written,
 )
-from gateway_sandbox.blocks import CHANGE_FORMAT, MOST_ENTRIES, MOST_HOPS, Document, Hash, Text, shape
+from gateway_sandbox.blocks import CHANGE_FORMAT, MOST_ENTRIES, MOST_HOPS, Hash, Text
 from gateway_sandbox.evidence import locus
 from gateway_sandbox.ledger import Entry, Held, Ledger
 from gateway_sandbox.settings import SandboxSettings
@@ -31,7 +30,6 @@ __all__ = ["MOST_CONTENT", "SandboxSink"]
 
 MOST_CONTENT: Final = 16 * 1024 * 1024
 """Bytes of one record. More than a gateway reads: what it cannot take must be possible to try."""
-_ATTEMPT_BYTES: Final = 256 * 1024 * 1024
 
 UNFIT = fault(
     "sandbox.unfit",
@@ -40,7 +38,7 @@ UNFIT = fault(
 )
 
 
-class _Item(Document, frozen=True, array_like=True):
+class _Item(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One entry of an attempt: what `ledger.Entry` has, with the limits of each."""
 
     key: Hash
@@ -53,23 +51,24 @@ class _Item(Document, frozen=True, array_like=True):
     format: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     content: Annotated[bytes, msgspec.Meta(max_length=MOST_CONTENT)]
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         if self.withdrawn and self.supersedes is None:
             raise ValueError("a withdrawal that does not say what it withdraws")
         if self.supersedes == self.key:
             raise ValueError("an entry that supersedes itself")
         if self.format == CHANGE_FORMAT:
             raise ValueError(f"the format {CHANGE_FORMAT} is the ledger's own")
-        for text in (self.subject, self.format):
-            text.encode()  # raises on half a surrogate pair, which has no bytes
 
 
-class _Attempt(Document, frozen=True):
-    """A `Prepared.body`."""
+class _Attempt(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A `Prepared.body`, in MessagePack: nobody signs or hashes it."""
 
     writer: str
     fence: int
     items: Annotated[tuple[_Item, ...], msgspec.Meta(max_length=MOST_ENTRIES)]
+
+
+_ATTEMPT: Final = msgspec.msgpack.Decoder(_Attempt)
 
 
 class SandboxSink:
@@ -81,7 +80,7 @@ class SandboxSink:
 
     async def prepare(self, records: Sequence[Outbound], fence: int) -> Prepared:
         items = tuple(_item(record, index) for index, record in enumerate(records))
-        body = _Attempt(self._writer, fence, items).encode()
+        body = msgspec.msgpack.encode(_Attempt(self._writer, fence, items))
         label = f"block of {len(items)}, attempt {hashlib.sha256(body).hexdigest()[:12]}"
         return Prepared(tuple(record.key for record in records), body, label)
 
@@ -111,25 +110,22 @@ class SandboxSink:
 
 
 def _item(record: Outbound, index: int) -> _Item:
-    item = _Item(
-        key=record.key,
-        digest=record.digest,
-        subject=record.subject,
-        withdrawn=record.withdrawn,
-        supersedes=record.supersedes,
-        mark=record.relay.mark,
-        path=record.relay.path,
-        format=record.native.format,
-        content=record.native.content,
-    )
+    """The entry that a record becomes. Raises Permanent where the ledger takes no such entry."""
+    relay, native = record.relay, record.native
+    flags = (record.withdrawn, record.supersedes)
+    fields = (record.key, record.digest, record.subject, *flags, relay.mark, relay.path, native.format, native.content)
     try:
-        return shape(_Item, item.plain())
-    except InputError as error:
-        raise Permanent(UNFIT, error.detail, where=str(index)) from error
+        (record.subject + native.format).encode()  # half of a surrogate pair is text in Python and nowhere else
+        return msgspec.convert(fields, _Item, builtin_types=(bytes,))
+    except ValueError as error:  # msgspec's ValidationError is one
+        raise Permanent(UNFIT, str(error), where=str(index)) from error
 
 
 def _read(prepared: Prepared) -> _Attempt:
-    return shape(_Attempt, cbor.decode(prepared.body, limit=_ATTEMPT_BYTES))
+    try:
+        return _ATTEMPT.decode(prepared.body)
+    except msgspec.DecodeError as error:
+        raise Permanent(UNFIT, f"the attempt cannot be read: {error}") from error
 
 
 def _outcome(held: Held | None, digest: bytes | None, missing: OutcomeOf) -> OutcomeOf:

@@ -85,12 +85,12 @@ class SandboxSource:
     def _records(self, block: StoredBlock, shared: tuple[bytes, ...]) -> list[SourceRecord]:
         time = instant(block.header.time)
         records = []
-        for index, (entry, leaf, branch) in enumerate(block.proven()):
+        for index, (entry, branch) in enumerate(block.proven()):
             if entry.format == CHANGE_FORMAT:
                 continue  # the ledger's own affair, no record of an office
-            path = entry.hops
-            own = Own(leaf, branch, entry.mark, path, entry.salt, entry.text)
-            extraction = Extraction(block.digest, index, entry.key)
+            leaf = entry.leaf
+            own = Own(leaf, branch, entry.mark, entry.path, entry.salt, entry.subject)
+            extraction = Extraction(block.digest, index, leaf.key)
             records.append(
                 SourceRecord(
                     source=NAME,
@@ -98,9 +98,9 @@ class SandboxSource:
                     native=NativeRecord(entry.format, entry.content),
                     evidence=evidence_of(self._network, extraction, own, shared),
                     time=time,
-                    entry=entry.key,
-                    relay=Relay(entry.key, entry.mark, path),
-                    withdraws=entry.supersedes if entry.withdrawn else None,
+                    entry=leaf.key,
+                    relay=Relay(leaf.key, entry.mark, entry.path),
+                    withdraws=leaf.supersedes if leaf.withdrawn else None,
                 )
             )
         return records
@@ -116,7 +116,7 @@ def _follows(block: StoredBlock, parent: Position, ledger: Ledger) -> None:
 def _documents(block: StoredBlock, changes: Sequence[Change], ledger: Ledger) -> dict[bytes, bytes]:
     """What the block's records share, by digest, in the order in which evidence names it."""
     documents = [block.document, ledger.set(block.header.validators)]
-    before = [change for change in changes if change.number < block.header.number]
+    before = [change for change in changes if change.header.number < block.header.number]
     for change in reversed(before[-MOST_CHANGES:]):
         documents += [change.document, change.earlier]
     return {hashlib.sha256(document).digest(): document for document in documents}
