@@ -10,6 +10,7 @@ format and body, each behind its length. `gateway.proofs.abi` gives the same byt
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import Final
 
 import msgspec
@@ -205,6 +206,6 @@ def entries_of(data: bytes) -> list[bytes]:
     cuts.append(len(data))
     if cuts[0] != base + 32 * count:
         raise InputError(BAD_ENTRY, "the first entry is not behind the offsets")
-    if any(later <= earlier for earlier, later in zip(cuts, cuts[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(cuts)):
         raise InputError(BAD_ENTRY, "entries that overlap")
-    return [data[earlier:later] for earlier, later in zip(cuts, cuts[1:], strict=False)]
+    return [data[earlier:later] for earlier, later in itertools.pairwise(cuts)]

@@ -5,7 +5,6 @@ Source: JSON-RPC 2.0; https://ethereum.github.io/execution-apis/
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ import aiohttp
 import msgspec
 import orjson
 
-from gateway.errors import GatewayError, Permanent, Transient, fault
+from gateway.errors import GatewayError, Transient, fault
 
 __all__ = ["BAD_ANSWER", "REFUSED", "UNREACHABLE", "NodeError", "Rpc", "data_of", "fields_of", "number_of", "shown"]
 
@@ -220,17 +219,3 @@ def fields_of(value: Any, what: str) -> Mapping[str, Any]:
     if isinstance(value, dict):
         return value
     raise Transient(BAD_ANSWER, f"{what} is not an object")
-
-
-async def wait(seconds: float, closed: asyncio.Event) -> bool:
-    """Waits, at most until `closed` is set; says whether it was."""
-    try:
-        await asyncio.wait_for(closed.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
-
-
-def permanent(method: str, error: NodeError) -> GatewayError:
-    """A refusal that asking again does not change."""
-    return error.raised(method, Permanent)

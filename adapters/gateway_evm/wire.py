@@ -11,12 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from gateway.errors import Permanent, Transient, fault
-from gateway.proofs import evm, patricia, rlp
+from gateway.proofs import evm, rlp
 from gateway.proofs.keccak import keccak256
-
 from gateway_evm.rpc import BAD_ANSWER, data_of, fields_of, number_of
 
-__all__ = ["FOREIGN_HEADER", "Block", "block_of", "logs_of", "receipt_of", "receipts_trie"]
+__all__ = ["FOREIGN_HEADER", "Block", "block_of", "logs_of", "receipt_of"]
 
 FOREIGN_HEADER = fault(
     "evm.foreign-header",
@@ -58,6 +57,9 @@ _FIELDS: Final[tuple[tuple[str, int | None], ...]] = (
     ("slotNumber", _NUMBER),
 )
 """Names of a header's fields in JSON-RPC, in their order in the header."""
+_WIDE: Final = {"difficulty", "baseFeePerGas"}
+_LAST: Final = 253_402_300_799
+"""The last second of the year 9999."""
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -89,6 +91,8 @@ def block_of(value: Any) -> Block:
             break
         if size is _NUMBER:
             numbers[name] = number_of(field, f"block.{name}")
+            if (numbers[name] >> 64 and name not in _WIDE) or (name == "timestamp" and numbers[name] > _LAST):
+                raise Transient(BAD_ANSWER, f"block.{name} is out of range")
             fields.append(rlp.integer_bytes(numbers[name]))
         else:
             fields.append(data_of(field, f"block.{name}", None if size == _ANY else size))
@@ -114,8 +118,8 @@ def block_of(value: Any) -> Block:
     raise Permanent(FOREIGN_HEADER, f"block {numbers['number']}, 0x{said.hex()}")
 
 
-def receipt_of(value: Any) -> bytes:
-    """A receipt in a node's answer as it stands in the receipts trie. Raises Transient."""
+def receipt_of(value: Any) -> tuple[bytes, list[evm.Log]]:
+    """A receipt in a node's answer: as it stands in the receipts trie, and its logs. Raises Transient."""
     receipt = fields_of(value, "receipt")
     kind = number_of(receipt.get("type", "0x0"), "receipt.type")
     if kind > 0x7F:
@@ -126,29 +130,20 @@ def receipt_of(value: Any) -> bytes:
         outcome = data_of(receipt.get("root"), "receipt.root", 32)
     gas = number_of(receipt.get("cumulativeGasUsed"), "receipt.cumulativeGasUsed")
     bloom = data_of(receipt.get("logsBloom"), "receipt.logsBloom", 256)
-    logs = [
-        [
-            data_of(log.get("address"), "log.address", 20),
-            [data_of(topic, "log.topic", 32) for topic in _list(log.get("topics"), "log.topics")],
-            data_of(log.get("data"), "log.data"),
-        ]
-        for log in logs_of(receipt)
-    ]
-    body = rlp.encode([outcome, rlp.integer_bytes(gas), bloom, logs])
-    return bytes((kind,)) + body if kind else body
+    logs = logs_of(receipt)
+    return evm.Receipt(kind, outcome, gas, bloom, tuple(logs)).encode(), logs
 
 
-def logs_of(receipt: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def logs_of(receipt: Mapping[str, Any]) -> list[evm.Log]:
     """The logs of a receipt in a node's answer. Raises Transient."""
-    return [fields_of(log, "log") for log in _list(receipt.get("logs"), "receipt.logs")]
-
-
-def receipts_trie(receipts: list[bytes], root: bytes) -> patricia.Trie:
-    """The trie of a block's receipts, found to have `root`. Raises Transient where it has not."""
-    trie = patricia.build((patricia.index_key(index), each) for index, each in enumerate(receipts))
-    if trie.root != root:
-        raise Transient(BAD_RECEIPTS, f"{len(receipts)} receipts do not give the receipts root 0x{root.hex()}")
-    return trie
+    made: list[evm.Log] = []
+    for each in _list(receipt.get("logs"), "receipt.logs"):
+        log = fields_of(each, "log")
+        topics = tuple([data_of(topic, "log.topic", 32) for topic in _list(log.get("topics"), "log.topics")])
+        made.append(
+            evm.Log(data_of(log.get("address"), "log.address", 20), topics, data_of(log.get("data"), "log.data"))
+        )
+    return made
 
 
 def _list(value: Any, what: str) -> list[Any]:
