@@ -25,11 +25,21 @@ from gateway.errors import InputError, TrustError, fault
 from gateway.spi import Basis, NetworkId, Segment
 from gateway.trust import did, history, proof_jcs, strictjson
 from gateway.trust.did import PublicMethod
-from gateway.trust.history import History, Listing, OfficeEntry, Signed, fingerprint_of
+from gateway.trust.history import LIMIT, History, Listing, OfficeEntry, Signed, fingerprint_of
 from gateway.trust.signer import Signer
 from gateway.trust.statements import Ended, Ending, IssuerKey, KeyOf, ListedMapping, Network, Office, Root, Statement
 
-__all__ = ["Listing", "OfficeEntry", "Origin", "Registry", "RegistryWriter", "Relation", "Signed", "fingerprint_of"]
+__all__ = [
+    "LIMIT",
+    "Listing",
+    "OfficeEntry",
+    "Origin",
+    "Registry",
+    "RegistryWriter",
+    "Relation",
+    "Signed",
+    "fingerprint_of",
+]
 
 FOREIGN = fault(
     "registry.foreign-root",
@@ -237,7 +247,7 @@ class RegistryWriter:
         document["proof"] = proofs[0] if len(proofs) == 1 else proofs
         line = strictjson.canonical(document)
         try:
-            signed = state.accept(line, strictjson.parse(line, limit=history.LIMIT, nesting=history.NESTING))
+            signed = state.accept(line, strictjson.parse(line, limit=LIMIT, nesting=history.NESTING))
         except TrustError as error:
             if error.fault is history.SIGNATURE:
                 raise TrustError(NOT_ROOT, error.detail) from error
