@@ -19,9 +19,11 @@ import msgspec
 from gateway.spi import Evidence, Locus
 from gateway_sandbox.blocks import MOST_HOPS, Document, Hash, Leaf, Text, shape
 
-__all__ = ["MOST_CHANGES", "TYPE", "Extraction", "Own", "evidence_of", "locus", "read_extraction", "read_own"]
+__all__ = ["MOST_CHANGES", "NAME", "TYPE", "Extraction", "Own", "evidence_of", "locus", "read_extraction", "read_own"]
 
 TYPE: Final = "sandbox/1"
+NAME: Final = "ledger"
+"""A ledger has one source. Its network is in the record key beside it, so the name need not say which ledger."""
 MOST_CHANGES: Final = 31
 """Changes of validators that evidence leads back over: two documents each, with block and set 64 (`Limits.shared`)."""
 

@@ -10,15 +10,12 @@ from typing import Final
 from gateway.errors import Broken, fault
 from gateway.spi import Batch, NativeRecord, NetworkId, Position, Relay, SourceRecord
 from gateway_sandbox.blocks import CHANGE_FORMAT, instant
-from gateway_sandbox.evidence import MOST_CHANGES, Extraction, Own, evidence_of, locus
+from gateway_sandbox.evidence import MOST_CHANGES, NAME, Extraction, Own, evidence_of, locus
 from gateway_sandbox.ledger import DAMAGED, Change, Ledger, StoredBlock
 from gateway_sandbox.settings import SandboxSettings
 from gateway_sandbox.thread import LedgerThread
 
 __all__ = ["SandboxSource"]
-
-NAME: Final = "ledger"
-"""A ledger has one source. Its network is in the record key beside it, so the name need not say which ledger."""
 
 _BATCH_RECORDS: Final = 1000
 _BATCH_BYTES: Final = 8 * 1024 * 1024

@@ -24,6 +24,7 @@ from gateway.spi import (
     Claim,
     Evidence,
     Finding,
+    Locus,
     NativeRecord,
     NetworkId,
     Quorum,
@@ -43,7 +44,7 @@ from gateway_sandbox.blocks import (
     signed_bytes,
     subject_hash,
 )
-from gateway_sandbox.evidence import MOST_CHANGES, TYPE, Extraction, Own, read_extraction, read_own
+from gateway_sandbox.evidence import MOST_CHANGES, NAME, TYPE, Extraction, Own, locus, read_extraction, read_own
 
 __all__ = ["CHECKS", "NOTE", "Anchor", "SandboxVerifier"]
 
@@ -140,7 +141,8 @@ class SandboxVerifier:
         checks += _placed(extraction, own, block.documents, context)
         checks += (segment := _segment(evidence, header, context)).checks
         checks += (signed := _signed(block.documents, segment.anchor)).checks
-        return _report(checks, header, signed.quorum)
+        place = locus(extraction.block, extraction.index)
+        return _report(checks, header, signed.quorum, place)
 
 
 # ── the record itself ────────────────────────────────────────────────────────────────────────────────────────────
@@ -484,7 +486,9 @@ def _votes(block: Block, validators: ValidatorSet) -> _Votes:
 # ── the report ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _report(checks: Sequence[Check], header: Header | None = None, quorum: Quorum | None = None) -> Report:
+def _report(
+    checks: Sequence[Check], header: Header | None = None, quorum: Quorum | None = None, place: Locus | None = None
+) -> Report:
     """`valid` rests on every check, `recorded` on all but the one that looks at a rule of the ledger."""
     findings = tuple(
         Finding(
@@ -501,7 +505,7 @@ def _report(checks: Sequence[Check], header: Header | None = None, quorum: Quoru
             (Claim.VALID, list(checks)),
         )
     )
-    return Report(findings, tuple(checks))
+    return Report(findings, tuple(checks), None if place is None else NAME, place)
 
 
 def _worst(checks: Sequence[Check]) -> CheckOutcome:
