@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -89,24 +89,35 @@ NO_ANCHORS: Final[TrustAnchors] = _NoAnchors()
 
 
 class _Watched:
-    """Anchors that note which segments of networks they gave: what the verifier of the evidence went by."""
+    """Anchors that note which segments of networks they gave: what the verifier of the evidence went by.
 
-    __slots__ = ("_anchors", "used")
+    A verifier that asks for the one in force goes by that; one that only ever asks for all goes by all.
+    """
+
+    __slots__ = ("_all", "_anchors", "_asked", "_given")
 
     def __init__(self, anchors: TrustAnchors) -> None:
         self._anchors: Final = anchors
-        self.used: list[Segment] = []
+        self._given: list[Segment] = []
+        self._all: list[Segment] = []
+        self._asked = False
+
+    @property
+    def used(self) -> Sequence[Segment]:
+        return self._given if self._asked else self._all
 
     def at(self, use: str, subject: str, when: datetime | None = None, height: int | None = None) -> Segment | None:
         found = self._anchors.at(use, subject, when, height)
-        if found is not None and use == "network":
-            self.used.append(found)
+        if use == "network":
+            self._asked = True
+            if found is not None:
+                self._given.append(found)
         return found
 
     def all(self, use: str, subject: str) -> Sequence[Segment]:
         found = self._anchors.all(use, subject)
         if use == "network":
-            self.used.extend(found)
+            self._all.extend(found)
         return found
 
 
@@ -630,6 +641,14 @@ class _Run:
             if record_key(Digest(network), report.source, report.locus, index) == key:
                 self.passed(name, f"it is the key of record {index} of the place that is proven", key.hex())
                 return index
+        binding = credential.binding
+        if binding.withdrawn and binding.revision > 1:
+            # A withdrawal may rest on the entry that withdraws, which stands elsewhere than what it makes void.
+            self.skipped(
+                name,
+                "the place proven may be that of the entry that withdraws; the record is named by the office alone",
+            )
+            return None
         self.failed(
             name,
             "HASH_FAILURE",
@@ -874,7 +893,7 @@ class _Run:
         if proof is None or any(one.claim is Claim.EXISTED_BY and one.outcome == "passed" for one in findings):
             return findings
         recorded = next((one.time for one in findings if one.claim is Claim.RECORDED and one.outcome == "passed"), None)
-        if recorded is not None and proof.time.timestamp() + proof.accuracy < recorded.timestamp():
+        if recorded is not None and proof.time + timedelta(seconds=proof.accuracy) + credentials.LEEWAY < recorded:
             self.unsettled(
                 "existence.order",
                 "TIMESTAMP_ORDER_FAILURE",
