@@ -11,6 +11,7 @@ name must check the header; without one the answer is INDETERMINATE. Pure, and n
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,7 @@ from gateway.spi import (
     Claim,
     Evidence,
     Finding,
+    Locus,
     NativeRecord,
     NetworkId,
     Quorum,
@@ -120,11 +122,13 @@ class _Run:
         self.basis: Basis | None = None
         self.quorum: Quorum | None = None
         self.header: evm.Header | None = None
+        self.place: Place | None = None
 
     # ── the order ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def all(self) -> None:
-        place, entry = self.form()
+        self.place, entry = self.form()
+        place = self.place
         header_bytes, branch_bytes = self.shared()
         header = self.read_header(header_bytes)
         segment = self.segment(header, place)
@@ -155,7 +159,11 @@ class _Run:
                 for claim in (Claim.RECORDED, Claim.VALID)
             ]
         )
-        return Report(findings, tuple(self.checks))
+        place = self.place
+        if place is None:
+            return Report(findings, tuple(self.checks))
+        locus: Locus = {"block": place.block, "transaction": place.transaction, "log": place.log}
+        return Report(findings, tuple(self.checks), "0x" + place.contract.hex(), locus)
 
     # ── noting ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -207,21 +215,21 @@ class _Run:
         return place, entry
 
     def shared(self) -> tuple[bytes, bytes]:
-        held = [self.context.shared.get(digest) for digest in self.evidence.shared]
-        header, branch = held
-        if header is None or branch is None:
-            missing = self.evidence.shared[0 if header is None else 1].hex()
-            what = "header" if header is None else "branch"
-            self.failed(
-                "evm.shared",
-                "SIGNED_DATA_NOT_FOUND",
-                f"The {what} is not in the file.",
-                object=missing,
-                outcome="indeterminate",
-            )
-            raise _Stop
+        held: list[bytes] = []
+        for digest, what in zip(self.evidence.shared, ("header", "branch"), strict=True):
+            document = self.context.shared.get(digest)
+            if document is None:
+                told = f"The {what} is not in the file."
+                self.failed("evm.shared", "SIGNED_DATA_NOT_FOUND", told, object=digest.hex(), outcome="indeterminate")
+                raise _Stop
+            found = hashlib.sha256(document).digest()
+            if found != digest:
+                told = f"The {what} is another document than the evidence names."
+                self.failed("evm.shared", "HASH_FAILURE", told, object=digest.hex(), expected=digest, found=found)
+                raise _Stop
+            held.append(document)
         self.passed("evm.shared", self.evidence.shared[0].hex(), "Header and branch are here.", "evm.evidence")
-        return header, branch
+        return held[0], held[1]
 
     def read_header(self, data: bytes) -> evm.Header:
         try:
@@ -328,41 +336,30 @@ class _Run:
 
     def seal(self, data: bytes, segment: Segment, rule: SealRule | None) -> None:
         if rule is None:
-            self.basis = Basis.ATTESTED
-            self.passed(
-                "evm.seals",
-                segment.subject,
-                "The segment asks for no seals: the block rests on the office's word.",
-                "evm.segment",
-            )
+            told = "The segment asks for no seals: the block rests on the office's word."
+            made = Sealed("passed", told, Basis.ATTESTED)
         else:
             made = rule.check(data, self.evidence, segment, self.context)
-            self.basis, self.quorum = made.basis, made.quorum
-            self.checks.append(
-                Check(
-                    "evm.seals",
-                    made.outcome,
-                    made.reason,
-                    segment.subject,
-                    made.sub_indication,
-                    parent="evm.header.hash",
-                )
-            )
-            if made.basis is None:
-                return
+        self.basis, self.quorum = made.basis, made.quorum
+        sub = made.sub_indication
+        self.checks.append(
+            Check("evm.seals", made.outcome, made.reason, segment.subject, sub, parent="evm.header.hash")
+        )
+        if made.basis is None:
+            return
         least = segment.basis
-        if least is not None and not self.basis.at_least(least):
+        if least is not None and not made.basis.at_least(least):
             self.failed(
                 "evm.basis",
                 "SIG_CONSTRAINTS_FAILURE",
                 "The registry accepts nothing on so weak a basis from this network.",
                 expected=str(least),
-                found=str(self.basis),
+                found=str(made.basis),
                 parent="evm.segment",
                 outcome="indeterminate",
             )
         else:
-            self.passed("evm.basis", str(self.basis), f"The basis is {self.basis}.", "evm.segment")
+            self.passed("evm.basis", str(made.basis), f"The basis is {made.basis}.", "evm.segment")
 
     def receipt(self, header: evm.Header, place: Place, data: bytes) -> evm.Receipt:
         limits = self.context.limits
@@ -410,21 +407,19 @@ class _Run:
         except InputError as error:
             self.form_failed("evm.receipt", error, "evm.branch")
             raise _Stop from error
-        self.passed("evm.receipt", f"receipt {place.transaction}", "The receipt is canonical.", "evm.branch")
+        self.passed("evm.receipt", which, "The receipt is canonical.", "evm.branch")
         if receipt.succeeded is not True:
             self.failed(
                 "evm.receipt.status",
                 "FORMAT_FAILURE",
                 "The transaction failed, or its receipt does not say that it did not.",
-                object=f"receipt {place.transaction}",
+                object=which,
                 expected="1",
                 found=receipt.outcome.hex() or "0",
                 parent="evm.receipt",
             )
         else:
-            self.passed(
-                "evm.receipt.status", f"receipt {place.transaction}", "The transaction succeeded.", "evm.receipt"
-            )
+            self.passed("evm.receipt.status", which, "The transaction succeeded.", "evm.receipt")
         return receipt
 
     def event(self, receipt: evm.Receipt, place: Place, entry: entries.Entry) -> None:
