@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["CRASH_POINTS", "CRASHED", "crash_point"]
+__all__ = ["CRASHED", "CRASH_POINTS", "crash_point"]
 
 CRASHED: Final = 70
 """The exit code, so that a test knows this end from any other."""

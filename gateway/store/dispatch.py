@@ -25,16 +25,21 @@ __all__ = [
     "Backlog",
     "OpenAttempt",
     "Released",
+    "Skip",
     "backlog",
     "bodies",
     "finish",
     "hold",
+    "landed_already",
     "open_attempts",
     "park",
     "parked_lanes",
     "prepare",
     "release",
+    "settle_held",
+    "skips_told",
     "submitted",
+    "untold_skips",
     "void",
     "waiting",
 ]
@@ -61,6 +66,14 @@ class OpenAttempt:
     body: bytes
     keys: tuple[bytes, ...]
     pickups: list[Pickup]
+
+
+@dataclass(slots=True, frozen=True)
+class Skip:
+    """A delivery that a person gave up and that the destination has not been told of yet."""
+
+    delivery: int
+    key: bytes
 
 
 @dataclass(slots=True)
@@ -152,9 +165,13 @@ def bodies(connection: Connection, pickups: Iterable[Pickup]) -> None:
                 pickup.subject, pickup.path = row.subject, bytes(row.path) + bytes(row.digest)
 
 
-def hold(connection: Connection, deliveries: Sequence[int]) -> None:
-    """Set deliveries aside that stand behind a parked one, so that they are not looked at again and again."""
+def hold(connection: Connection, destination: int, deliveries: Sequence[int]) -> int:
+    """Set deliveries aside that stand behind a parked one, so that they are not looked at again and again.
+
+    Returns how many held ones are free after all: what they stood behind may have been released meanwhile.
+    """
     _move(connection, deliveries, DeliveryState.HELD)
+    return settle_held(connection, destination)
 
 
 def _move(connection: Connection, deliveries: Sequence[int], state: DeliveryState) -> None:
@@ -278,6 +295,34 @@ def park(connection: Connection, stuck: Sequence[tuple[int, Fault]], now: int) -
         note(connection, now, "parked", {"code": why.code, "detail": why.detail}, delivery=delivery)
 
 
+def landed_already(connection: Connection, landed: Sequence[tuple[int, dict[str, LocusValue]]], now: int) -> None:
+    """Deliveries that the network turned out to hold before an attempt was made."""
+    state = DeliveryState.LANDED.value
+    _landed.run(connection, [(state, now, cbor.encode(locus), delivery) for delivery, locus in landed])
+
+
+def untold_skips(connection: Connection, destination: int) -> dict[int, list[Skip]]:
+    """Skipped deliveries by lane, oldest first, that no later delivery has told the network of."""
+    skips: dict[int, list[Skip]] = {}
+    for row in connection.execute(
+        sa.select(t.deliveries.c.id, t.deliveries.c.key, t.records.c.subject, t.records.c.lanes)
+        .select_from(t.skipped)
+        .join(t.deliveries, t.deliveries.c.id == t.skipped.c.delivery)
+        .join(t.records, t.records.c.id == t.deliveries.c.record)
+        .where(t.skipped.c.destination == destination, t.skipped.c.told.is_(None))
+        .order_by(t.deliveries.c.id)
+    ):
+        for lane in _lanes(row):
+            skips.setdefault(lane, []).append(Skip(row.id, bytes(row.key)))
+    return skips
+
+
+def skips_told(connection: Connection, deliveries: Sequence[int], now: int) -> None:
+    """A landed delivery named these as superseded."""
+    for some in chunks(deliveries):
+        connection.execute(sa.update(t.skipped).where(t.skipped.c.delivery.in_(some)).values(told=now))
+
+
 def parked_lanes(connection: Connection, destination: int) -> set[int]:
     """Subjects on which a delivery is parked, or held behind a parked one."""
     lanes: set[int] = set()
@@ -318,6 +363,13 @@ def release(connection: Connection, destination: int, key: bytes, to: DeliverySt
     connection.execute(sa.delete(t.parked).where(t.parked.c.delivery == delivery))
     connection.execute(sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(state=to.value, at=now))
     note(connection, now, "skipped" if to is DeliveryState.SKIPPED else "retried", reason, delivery=delivery)
+    if to is DeliveryState.SKIPPED:
+        connection.execute(sa.insert(t.skipped).values(delivery=delivery, destination=destination))
+    return Released(destination, delivery, settle_held(connection, destination))
+
+
+def settle_held(connection: Connection, destination: int) -> int:
+    """Let held deliveries wait again that stand behind no parked one; returns how many."""
     blocked: dict[int, int] = {}
     for row in connection.execute(_lanes_of(_parked(destination))):
         for lane in _lanes(row):
@@ -331,7 +383,7 @@ def release(connection: Connection, destination: int, key: bytes, to: DeliverySt
         else:
             free.append(row.id)
     _move(connection, free, DeliveryState.WAITING)
-    return Released(destination, delivery, len(free))
+    return len(free)
 
 
 def _lanes_of(where: sa.ColumnElement[bool]) -> sa.Select[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.errors import GatewayError
@@ -28,7 +28,7 @@ __all__ = [
     "moment",
 ]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -82,6 +82,8 @@ class RecordDraft:
     withdrawn: bool = False
     notes: tuple[str, ...] = ()
     """Told in the record's trace: a condition of a route that could not be evaluated, for instance."""
+    entry: int | None = None
+    """The row of the entry that it rests on, where that is an earlier one."""
 
 
 @dataclass(slots=True)
@@ -114,6 +116,8 @@ class Arrival:
     retracted: tuple[bytes, ...] = ()
     """Record keys, at index 0, of the places that were taken back."""
     retracted_loci: tuple[bytes, ...] = ()
+    routed_by: object = None
+    """The router that chose the deliveries: routes that changed before the commit are asked again."""
 
 
 @dataclass(slots=True)
@@ -133,6 +137,8 @@ class Pickup:
     subject: str = ""
     path: bytes = b""
     """Digests of the networks it has been on, the origin included."""
+    tells: tuple[int, ...] = ()
+    """Skipped deliveries (rows) whose gap it shows to the network."""
 
 
 @dataclass(slots=True)

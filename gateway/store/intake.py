@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from gateway.errors import Broken, fault
+from gateway.proofs import cbor
 from gateway.spi import NetworkId, Position
 from gateway.store import schema as t
 from gateway.store.drafts import (
@@ -32,7 +33,19 @@ from gateway.store.drafts import (
 from gateway.store.schema import DeliveryState, EntryState
 from gateway.store.statements import Insert, chunks, pack, unpack
 
-__all__ = ["Destination", "Intake", "Reviser", "StoredRecord"]
+__all__ = [
+    "Destination",
+    "Intake",
+    "Reviser",
+    "StoredEntry",
+    "StoredRecord",
+    "note",
+    "plain_number",
+    "position",
+    "stop_source",
+    "stopped",
+    "stored_entry",
+]
 
 GAP = fault(
     "journey.gap",
@@ -116,6 +129,8 @@ class StoredRecord:
     subjects: tuple[str, ...]
     withdrawn: bool
     json: bytes
+    digest: bytes
+    """SHA-256 of its credential."""
     entry: int
     format: str
     native: bytes
@@ -127,6 +142,31 @@ class StoredRecord:
     path: bytes
     destinations: tuple[Destination, ...]
     """Where an earlier revision went or is going; a skipped one is not counted."""
+
+
+@dataclass(slots=True, frozen=True)
+class StoredEntry:
+    """A native record as it was read, with the source and network that it was read from."""
+
+    row: int
+    batch: int
+    state: EntryState
+    source_row: int
+    source: str
+    network: int
+    network_digest: bytes
+    seen: int
+    entry: bytes
+    locus: bytes
+    time: int
+    relay: bytes
+    mark: bytes
+    path: bytes
+    withdraws: bytes | None
+    format: str
+    native: bytes
+    evidence: bytes
+    shared: dict[bytes, bytes]
 
 
 Reviser = Callable[[StoredRecord, EntryDraft | None], RecordDraft]
@@ -503,29 +543,90 @@ class Intake:
         taken: Taken,
     ) -> None:
         """An entry that declares an earlier one void: new revisions along the lanes that the earlier ones took."""
-        earlier = connection.execute(
-            sa.select(t.entries.c.id, t.entries.c.state)
-            .join(t.batches, t.batches.c.id == t.entries.c.batch)
-            .where(t.entries.c.entry == draft.source.withdraws, t.batches.c.source == arrival.source)
-            .order_by(t.entries.c.id)
-            .limit(1)
-        ).one_or_none()
-        if earlier is None:
+        revised = self._revised(connection, draft, arrival.source, revise)
+        if revised is None:
             draft.state = EntryState.QUARANTINED
             draft.fault = Fault(WITHDRAWS_UNKNOWN.code, WITHDRAWS_UNKNOWN.summary, WITHDRAWS_UNKNOWN.hint)
             self._write(connection, [draft], batch, arrival.seen, now, taken)
             return
+        # the reviser sets what the entry is translated by, so it came before the entry is written
         entry = self._write(connection, [draft], batch, arrival.seen, now, taken)
+        self._write_revised(connection, draft, entry, revised, arrival.seen, now, taken)
+
+    def _revised(
+        self, connection: Connection, draft: EntryDraft, source: int, revise: Reviser
+    ) -> list[RecordDraft] | None:
+        """The withdrawing revisions of what an earlier entry gave; None where no such entry was read."""
+        earlier = connection.execute(
+            sa.select(t.entries.c.id)
+            .join(t.batches, t.batches.c.id == t.entries.c.batch)
+            .where(t.entries.c.entry == draft.source.withdraws, t.batches.c.source == source)
+            .order_by(t.entries.c.id)
+            .limit(1)
+        ).scalar()
+        if earlier is None:
+            return None
+        return [revise(record, draft) for record in records_of(connection, earlier) if not record.withdrawn]
+
+    def _write_revised(
+        self,
+        connection: Connection,
+        draft: EntryDraft,
+        entry: int,
+        revised: Sequence[RecordDraft],
+        seen: int,
+        now: int,
+        taken: Taken,
+    ) -> None:
         detail = f"withdraws entry {draft.source.withdraws.hex() if draft.source.withdraws else ''}"
         _events.run(connection, [(now, "withdrawal", None, entry, None, None, detail)])
         path = b"".join(draft.source.relay.path) + draft.source.evidence.network
-        revised = [
-            (entry, revise(record, draft), path)
-            for record in records_of(connection, earlier.id)
-            if not record.withdrawn
-        ]
-        self.write_records(connection, revised, arrival.seen, now, taken)
+        rows = [(entry if one.entry is None else one.entry, one, path) for one in revised]
+        self.write_records(connection, rows, seen, now, taken)
         taken.withdrawn += len(revised)
+
+    # ── out of quarantine ────────────────────────────────────────────────────────────────────────────────────
+
+    def release(
+        self, connection: Connection, stored: StoredEntry, draft: EntryDraft, revise: Reviser, now: int
+    ) -> tuple[Taken, str]:
+        """An entry that was tried again: what came of it, in a sentence too. A new fault takes the place of the old."""
+        taken = Taken({})
+        revised: list[RecordDraft] | None = []
+        if draft.state is EntryState.WITHDRAWAL:
+            revised = self._revised(connection, draft, stored.source_row, revise)
+            if revised is None:
+                draft.fault = Fault(WITHDRAWS_UNKNOWN.code, WITHDRAWS_UNKNOWN.summary, WITHDRAWS_UNKNOWN.hint)
+        if draft.fault is not None:
+            why = draft.fault
+            connection.execute(
+                sa.update(t.quarantine)
+                .where(t.quarantine.c.entry == stored.row)
+                .values(since=now, code=why.code, detail=why.detail, place=why.place, hint=why.hint)
+            )
+            return taken, f"still in quarantine: {why.code}: {why.detail}"
+        papers = self.document_rows(connection, [paper for paper in (draft.losses, draft.residue) if paper])
+        state = EntryState.WITHDRAWAL if draft.state is EntryState.WITHDRAWAL else EntryState.RELEASED
+        connection.execute(
+            sa.update(t.entries)
+            .where(t.entries.c.id == stored.row)
+            .values(
+                state=state.value,
+                basis=draft.basis,
+                mapping=None if draft.mapping is None else self.mapping(connection, draft.mapping),
+                losses=papers.get(draft.losses),
+                residue=papers.get(draft.residue),
+            )
+        )
+        connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.entry == stored.row))
+        note(connection, now, "released", "tried again and passed", entry=stored.row)
+        if state is EntryState.WITHDRAWAL:
+            self._write_revised(connection, draft, stored.row, revised or (), stored.seen, now, taken)
+            return taken, f"passed; {taken.withdrawn} records withdrawn"
+        home = stored.path + stored.network_digest
+        self.write_records(connection, [(stored.row, one, home) for one in draft.records], stored.seen, now, taken)
+        taken.sealed = len(draft.records)
+        return taken, f"passed; {taken.sealed} records"
 
     def _retract(self, connection: Connection, arrival: Arrival, revise: Reviser, now: int, taken: Taken) -> None:
         """What was final is so no longer: the records are withdrawn where they went."""
@@ -643,6 +744,7 @@ def newest(connection: Connection, key: bytes) -> StoredRecord:
         subjects=subjects,
         withdrawn=bool(row.withdrawn),
         json=credential[row.json_start : row.json_end],
+        digest=hashlib.sha256(credential).digest(),
         entry=row.entry,
         format=row.format_name,
         native=bytes(row.native or b""),
@@ -654,6 +756,72 @@ def newest(connection: Connection, key: bytes) -> StoredRecord:
         path=bytes(row.path),
         destinations=tuple(Destination(other.id, bytes(other.digest)) for other in went),
     )
+
+
+def stored_entry(connection: Connection, row: int) -> StoredEntry:
+    """A native record as it was read. Raises sqlalchemy.exc.NoResultFound where there is none."""
+    one = connection.execute(
+        sa.select(
+            t.entries,
+            t.names.c.name.label("format_name"),
+            t.batches.c.source.label("source_row"),
+            t.batches.c.seen,
+            t.sources.c.name.label("source_name"),
+            t.sources.c.network,
+            t.networks.c.digest.label("network_digest"),
+        )
+        .join(t.names, t.names.c.id == t.entries.c.format)
+        .join(t.batches, t.batches.c.id == t.entries.c.batch)
+        .join(t.sources, t.sources.c.id == t.batches.c.source)
+        .join(t.networks, t.networks.c.id == t.sources.c.network)
+        .where(t.entries.c.id == row)
+    ).one()
+    evidence = bytes(one.evidence or b"")
+    shared: dict[bytes, bytes] = {}
+    if evidence:
+        named = [bytes(digest) for digest in cbor.decode(evidence)["shared"]]
+        for found in connection.execute(
+            sa.select(t.documents.c.digest, t.documents.c.content).where(t.documents.c.digest.in_(named))
+        ):
+            shared[bytes(found.digest)] = bytes(found.content)
+    return StoredEntry(
+        row=row,
+        batch=one.batch,
+        state=EntryState(one.state),
+        source_row=one.source_row,
+        source=one.source_name,
+        network=one.network,
+        network_digest=bytes(one.network_digest),
+        seen=one.seen,
+        entry=bytes(one.entry),
+        locus=bytes(one.locus),
+        time=one.time,
+        relay=bytes(one.relay),
+        mark=bytes(one.mark),
+        path=bytes(one.path),
+        withdraws=None if one.withdraws is None else bytes(one.withdraws),
+        format=one.format_name,
+        native=bytes(one.native or b""),
+        evidence=evidence,
+        shared=shared,
+    )
+
+
+def stop_source(connection: Connection, source: int, why: Fault, now: int) -> None:
+    """The source stands still until a person resumes it."""
+    connection.execute(
+        sa.update(t.sources).where(t.sources.c.id == source).values(stopped=now, code=why.code, detail=why.detail)
+    )
+    network = connection.execute(sa.select(t.sources.c.network).where(t.sources.c.id == source)).scalar_one()
+    note(connection, now, "stopped", {"code": why.code, "detail": why.detail}, network=network)
+
+
+def stopped(connection: Connection, source: int) -> Fault | None:
+    """Why the source stands still, or None where it does not."""
+    row = connection.execute(
+        sa.select(t.sources.c.stopped, t.sources.c.code, t.sources.c.detail).where(t.sources.c.id == source)
+    ).one()
+    return None if row.stopped is None else Fault(row.code or "", row.detail or "", "")
 
 
 def _digest_of(connection: Connection, network: int) -> bytes:

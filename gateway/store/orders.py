@@ -17,7 +17,7 @@ from gateway.errors import InputError, StoreError, fault
 from gateway.store import dispatch
 from gateway.store import schema as t
 from gateway.store.database import Database, check_schema, open_engine
-from gateway.store.intake import note
+from gateway.store.intake import CONFLICT, note
 from gateway.store.schema import DeliveryState
 
 __all__ = ["Done", "Order", "carry_out", "give", "open_orders", "settle"]
@@ -101,6 +101,9 @@ def _release(connection: Connection, order: Order) -> Done:
     found = connection.execute(sa.select(t.quarantine.c.entry).where(t.quarantine.c.entry == entry)).scalar()
     if found is None:
         raise InputError(UNKNOWN_TARGET, "nothing in quarantine has this number", where=order.target)
+    code = connection.execute(sa.select(t.quarantine.c.code).where(t.quarantine.c.entry == found)).scalar()
+    if code == CONFLICT.code:
+        raise InputError(UNKNOWN_TARGET, "another record was read at its place before; it stays", where=order.target)
     return Done("to be tried again", entry=int(found))
 
 

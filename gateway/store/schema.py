@@ -3,7 +3,7 @@
     networks ─ sources ─ batches ─ entries ─ records ─ deliveries ─ attempts
                                       │         └ subjects, also_about
                                       ├ documents (by digest: shared evidence, loss reports, residues)
-                                      └ quarantine                 parked · events · orders
+                                      └ quarantine            parked · skipped · events · orders
 
 Conventions: `id` is given by the one writer, rising, so that order of ids is order of arrival; times are
 microseconds since 1970 UTC; digests and keys are 32 raw bytes; a path is the digests one after the other;
@@ -39,6 +39,7 @@ __all__ = [
     "quarantine",
     "records",
     "settings",
+    "skipped",
     "sources",
     "subjects",
 ]
@@ -227,7 +228,7 @@ records = sa.Table(
     sa.Column("json_end", sa.Integer, nullable=False),
     sa.Column("credential", _bytes, nullable=False),
     sa.UniqueConstraint("key", "revision"),
-    comment="common records, sealed; the record's own JSON is a slice of its credential. lanes: where it has several subjects",
+    comment="common records, sealed; their own JSON is a slice of the credential. lanes: where there are several subjects",
 )
 
 also_about = sa.Table(
@@ -296,6 +297,15 @@ parked = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("hint", sa.Text, nullable=False),
     comment="deliveries that hold up their lanes until a person retries or skips them",
+)
+
+skipped = sa.Table(
+    "skipped",
+    metadata,
+    sa.Column("delivery", _id, sa.ForeignKey("deliveries.id"), primary_key=True, autoincrement=False),
+    sa.Column("destination", _id, sa.ForeignKey("networks.id"), nullable=False, index=True),
+    sa.Column("told", _time),
+    comment="told: when a later delivery of the lane landed that names this one as superseded",
 )
 
 quarantine = sa.Table(

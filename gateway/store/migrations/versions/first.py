@@ -199,7 +199,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["subject"], ["subjects.id"], name=op.f("fk_records_subject")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_records")),
         sa.UniqueConstraint("key", "revision", name=op.f("uq_records_key_revision")),
-        comment="common records, sealed; the record's own JSON is a slice of its credential. lanes: where it has several subjects",
+        comment="common records, sealed; their own JSON is a slice of the credential. lanes: where there are several subjects",
     )
     op.create_index(op.f("ix_records_entry"), "records", ["entry"], unique=False)
     op.create_index(op.f("ix_records_subject"), "records", ["subject"], unique=False)
@@ -282,9 +282,21 @@ def upgrade() -> None:
         comment="deliveries that hold up their lanes until a person retries or skips them",
     )
     op.create_index(op.f("ix_parked_destination"), "parked", ["destination"], unique=False)
+    op.create_table(
+        "skipped",
+        sa.Column("delivery", ROW, autoincrement=False, nullable=False),
+        sa.Column("destination", ROW, nullable=False),
+        sa.Column("told", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["delivery"], ["deliveries.id"], name=op.f("fk_skipped_delivery")),
+        sa.ForeignKeyConstraint(["destination"], ["networks.id"], name=op.f("fk_skipped_destination")),
+        sa.PrimaryKeyConstraint("delivery", name=op.f("pk_skipped")),
+        comment="told: when a later delivery of the lane landed that names this one as superseded",
+    )
+    op.create_index(op.f("ix_skipped_destination"), "skipped", ["destination"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("skipped")
     op.drop_table("parked")
     op.drop_table("events")
     op.drop_table("deliveries")

@@ -1,0 +1,190 @@
+"""The worker of one source: batches in network order, worked through and committed, each with its position.
+
+While one batch is worked through the next is being read, and the one before is being committed. What can be helped
+by asking again is asked again; where the network contradicts itself or its anchor, the source stops for a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import cast
+
+import structlog
+from sqlalchemy.engine import Connection
+
+from gateway.errors import Broken, GatewayError, fault
+from gateway.journey.crash import crash_point
+from gateway.journey.ingest import Ingest, Workshop
+from gateway.journey.metrics import Metrics
+from gateway.spi import Batch, Source
+from gateway.store import intake as rows
+from gateway.store.database import Database
+from gateway.store.drafts import Arrival, Fault, Pickup, Taken, micros
+from gateway.store.intake import Intake
+
+__all__ = ["Reader"]
+
+log = structlog.get_logger("gateway.read")
+
+RETRACTED = fault(
+    "journey.retracted",
+    "The network took back records that were final.",
+    "What they said was withdrawn where it had gone. Find out what happened, then `gateway network resume NAME`.",
+)
+
+_INLINE = 4
+"""Batches of so many records are worked through in the event loop; larger ones in a thread."""
+
+
+class Reader:
+    """Reads one network. `run` returns when the source is to stand still; `moved` counts what it took in."""
+
+    def __init__(
+        self,
+        name: str,
+        source_name: str,
+        source_row: int,
+        ingest: Ingest,
+        workshop: Workshop,
+        database: Database,
+        intake: Intake,
+        metrics: Metrics,
+        hand_over: Callable[[dict[int, list[Pickup]]], None],
+    ) -> None:
+        self.name = name
+        self.source_name = source_name
+        self.source_row = source_row
+        self.ingest = ingest
+        self._shop = workshop
+        self._database = database
+        self._intake = intake
+        self._metrics = metrics
+        self._hand_over = hand_over
+        self.moved = 0
+        self.height: int | None = None
+        self.head: int | None = None
+        self.looked = False
+        """Whether it has had an answer from the network since it was started."""
+        self.working = 0
+        """Batches between being read and being committed."""
+        self.stopped: Fault | None = None
+
+    async def run(self, source: Source) -> None:
+        """Read until the source ends or is stopped for a person. Raises Transient, and what is nobody's fault to mend."""
+
+        def look(connection: Connection) -> tuple[object, Fault | None]:
+            return rows.position(connection, self.source_row), rows.stopped(connection, self.source_row)
+
+        stands, self.stopped = await self._database.write(look)
+        if self.stopped is not None:
+            return
+        try:
+            # a source's `read` is an async generator by its contract: closing it ends what it waits for
+            batches = cast("AsyncIterator[Batch]", source.read(stands))  # type: ignore[arg-type]  # a Position or None
+            await self._follow(batches)
+        except Broken as error:
+            await self._stop(Fault.of(error))
+
+    async def _follow(self, batches: AsyncIterator[Batch]) -> None:
+        commit: asyncio.Task[None] | None = None
+        coming: asyncio.Future[Batch | None] = asyncio.ensure_future(_next(batches))
+        try:
+            while True:
+                if commit is not None:
+                    await asyncio.wait({coming, commit}, return_when=asyncio.FIRST_COMPLETED)
+                    if commit.done():
+                        await commit
+                        commit = None
+                batch = await coming
+                if batch is None:
+                    if commit is not None:
+                        await commit
+                    return
+                crash_point("ingest.read")
+                self.working += 1
+                coming = asyncio.ensure_future(_next(batches))
+                if len(batch.records) <= _INLINE:
+                    arrival = self.ingest.work(self.source_row, self.source_name, batch)
+                else:
+                    arrival = await asyncio.to_thread(self.ingest.work, self.source_row, self.source_name, batch)
+                crash_point("ingest.sealed")
+                if commit is not None:
+                    await commit
+                commit = asyncio.create_task(self._commit(arrival))
+                if arrival.retracted_loci:
+                    await commit
+                    return
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, *([commit] if commit is not None else []), return_exceptions=True)
+            if hasattr(batches, "aclose"):
+                async with aclosing(batches):  # type: ignore[type-var]  # an async generator
+                    pass
+            self.working = 0
+
+    async def _commit(self, arrival: Arrival) -> None:
+        now = micros(datetime.now(UTC))
+
+        def store(connection: Connection) -> Taken:
+            if arrival.routed_by is not self._shop.router:
+                self.ingest.route_again(arrival)
+            taken = self._intake.take(connection, arrival, self.ingest.revise, now)
+            if arrival.retracted_loci:
+                why = Fault(RETRACTED.code, f"{len(arrival.retracted_loci)} records", RETRACTED.hint)
+                rows.stop_source(connection, self.source_row, why, now)
+                self.stopped = why
+            crash_point("ingest.before-commit")
+            return taken
+
+        taken = await self._database.write(store)
+        crash_point("ingest.after-commit")
+        self.height, self.head = arrival.position.height, max(arrival.head, arrival.position.height)
+        self.looked = True
+        self.count(taken)
+        if arrival.entries:
+            self.moved += 1
+        self._metrics.behind.labels(self.name).set(self.head - self.height)
+        self._metrics.up.labels(self.name).set(1)
+        self.working -= 1
+
+    def count(self, taken: Taken) -> None:
+        """Tell the metrics, the log and the deliverers what a commit came to."""
+        metrics = self._metrics
+        if taken.sealed:
+            metrics.ingested.labels(self.name).inc(taken.sealed)
+        if taken.echoes:
+            metrics.echoes.labels(self.name).inc(taken.echoes)
+        if taken.quarantined:
+            metrics.quarantined.labels(self.name).inc(taken.quarantined)
+            for entry, why in taken.faults:
+                log.warning("quarantined", network=self.name, entry=entry.hex(), code=why.code)
+        if taken.pickups:
+            self._hand_over(taken.pickups)
+
+    async def _stop(self, why: Fault) -> None:
+        now = micros(datetime.now(UTC))
+
+        def store(connection: Connection) -> None:
+            rows.stop_source(connection, self.source_row, why, now)
+            crash_point("stop.before-commit")
+
+        self.stopped = why
+        await self._database.write(store)
+        crash_point("stop.after-commit")
+        self._metrics.up.labels(self.name).set(0)
+        log.error("source stopped for a person", network=self.name, code=why.code, detail=why.detail)
+
+
+async def _next(batches: AsyncIterator[Batch]) -> Batch | None:
+    try:
+        return await anext(batches)
+    except StopAsyncIteration:
+        return None
+
+
+def trouble_of(error: BaseException) -> str:
+    """An error for health and logs: its code and detail, never a content."""
+    return str(error) if isinstance(error, GatewayError) else type(error).__name__
