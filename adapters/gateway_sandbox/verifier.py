@@ -124,42 +124,50 @@ class SandboxVerifier:
 
     def verify(self, native: NativeRecord, evidence: Evidence, context: VerificationContext) -> Report:
         try:
-            extraction, own = _shape(evidence, context)
+            extraction, own = _shape(native, evidence, context)
         except InputError as error:
             return _report([_failed("sandbox.evidence", "FORMAT_FAILURE", error.detail, hint=error.hint)])
         checks = [_passed("sandbox.evidence", "it has the fields of sandbox/1")]
         checks += _opened(native, extraction, own)
 
-        checks += (found := _documents(evidence.shared, context.shared)).checks
-        if found.documents is None:
+        found, documents = _documents(evidence.shared, context.shared)
+        checks += found
+        if documents is None:
             return _report(checks)
-        checks += (block := _read(found.documents)).checks
-        if block.documents is None:
+        readable, block = _read(documents)
+        checks.append(readable)
+        if block is None:
             return _report(checks)
 
-        header = block.documents.header
-        checks += _placed(extraction, own, block.documents, context)
-        checks += (segment := _segment(evidence, header, context)).checks
-        checks += (signed := _signed(block.documents, segment.anchor)).checks
-        place = locus(extraction.block, extraction.index)
-        return _report(checks, header, signed.quorum, place)
+        checks += _placed(extraction, own, block, context)
+        standing, anchor = _segment(evidence, block.header, context)
+        checks.append(standing)
+        signed, quorum = _signed(documents, anchor, evidence.network)
+        checks += signed
+        return _report(checks, block.header, quorum, locus(extraction.block, extraction.index))
 
 
 # ── the record itself ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _shape(evidence: Evidence, context: VerificationContext) -> tuple[Extraction, Own]:
+def _shape(native: NativeRecord, evidence: Evidence, context: VerificationContext) -> tuple[Extraction, Own]:
     """The evidence's own fields. Raises InputError on any other form, and before more is done than counting."""
     limits = context.limits
     documents = len(evidence.shared)
-    if evidence.type != TYPE or len(evidence.network) != 32:
+    if evidence.type != TYPE:
         raise InputError(FORM, f"not evidence of the type {TYPE}")
+    if any(type(each) is not bytes or len(each) != 32 for each in (evidence.network, *evidence.shared)):
+        raise InputError(FORM, "the network, or a shared document, is not named by a digest")
     if documents < 2 or documents % 2 or documents > min(limits.shared, 2 + 2 * MOST_CHANGES):
         raise InputError(FORM, f"{documents} shared documents: a block, a set, and two for each change of validators")
-    own = read_own(evidence)
+    extraction, own = read_extraction(evidence), read_own(evidence)
     if len(own.branch) > limits.proof_nodes:
         raise InputError(FORM, f"a branch of {len(own.branch)} hashes")
-    return read_extraction(evidence), own
+    try:
+        (native.format + own.subject).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(FORM, "half of a surrogate pair, which no text holds") from error
+    return extraction, own
 
 
 def _opened(native: NativeRecord, extraction: Extraction, own: Own) -> list[Check]:
@@ -188,11 +196,6 @@ def _opened(native: NativeRecord, extraction: Extraction, own: Own) -> list[Chec
 # ── what it shares with its block ────────────────────────────────────────────────────────────────────────────────
 
 
-class _Found(NamedTuple):
-    checks: list[Check]
-    documents: tuple[bytes, ...] | None
-
-
 class _Change(NamedTuple):
     """One step back: the block that named the next set, and the set that signed that block."""
 
@@ -201,7 +204,7 @@ class _Change(NamedTuple):
     earlier: ValidatorSet
 
 
-class _Documents(NamedTuple):
+class _Block(NamedTuple):
     block: Block
     header: Header
     digest: bytes
@@ -209,27 +212,19 @@ class _Documents(NamedTuple):
     changes: tuple[_Change, ...]
 
 
-class _Block(NamedTuple):
-    checks: tuple[Check, ...]
-    documents: _Documents | None
-
-
-def _documents(named: Sequence[bytes], shared: Mapping[bytes, bytes]) -> _Found:
+def _documents(named: Sequence[bytes], shared: Mapping[bytes, bytes]) -> tuple[list[Check], tuple[bytes, ...] | None]:
+    """The bytes that the evidence names by digest; none where one of them is missing."""
     documents = tuple(shared.get(digest, b"") for digest in named)
     if not all(documents):
         absent = named[documents.index(b"")]
-        return _Found(
-            [
-                _open(
-                    "sandbox.shared",
-                    "SIGNED_DATA_NOT_FOUND",
-                    "a document that the evidence names is not at hand",
-                    expected=absent.hex(),
-                    hint="Ask for the file again: what a record shares with its block belongs into it.",
-                )
-            ],
-            None,
+        check = _open(
+            "sandbox.shared",
+            "SIGNED_DATA_NOT_FOUND",
+            "a document that the evidence names is not at hand",
+            expected=absent.hex(),
+            hint="Ask for the file again: what a record shares with its block belongs into it.",
         )
+        return [check], None
     checks = [_passed("sandbox.shared", "all documents are at hand")]
     for digest, document in zip(named, documents, strict=True):
         actual = hashlib.sha256(document).digest()
@@ -238,116 +233,75 @@ def _documents(named: Sequence[bytes], shared: Mapping[bytes, bytes]) -> _Found:
             break
     else:
         checks.append(_passed("sandbox.digest", "each has the digest by which it is named", inputs=_hex(named)))
-    return _Found(checks, documents)
+    return checks, documents
 
 
 @lru_cache(maxsize=256)
-def _read(documents: tuple[bytes, ...]) -> _Block:
+def _read(documents: tuple[bytes, ...]) -> tuple[Check, _Block | None]:
+    """What the documents say, be it true or not."""
     try:
-        block, header = _block(documents[0])
+        block, header = _header(documents[0])
         validators = read(ValidatorSet, documents[1])
         changes = tuple(
-            _Change(*_block(changed), read(ValidatorSet, earlier))
+            _Change(*_header(changed), read(ValidatorSet, earlier))
             for changed, earlier in zip(documents[2::2], documents[3::2], strict=True)
         )
     except InputError as error:
-        return _Block((_failed("sandbox.documents", "FORMAT_FAILURE", error.detail, hint=error.hint),), None)
+        return _failed("sandbox.documents", "FORMAT_FAILURE", error.detail, hint=error.hint), None
     check = _passed("sandbox.documents", f"block {header.number}, its validators, and {len(changes)} changes of them")
-    return _Block((check,), _Documents(block, header, block.block_digest, validators, changes))
+    return check, _Block(block, header, block.block_digest, validators, changes)
 
 
-def _block(document: bytes) -> tuple[Block, Header]:
+def _header(document: bytes) -> tuple[Block, Header]:
     block = read(Block, document)
     return block, read(Header, block.header)
 
 
-def _placed(extraction: Extraction, own: Own, documents: _Documents, context: VerificationContext) -> list[Check]:
+def _placed(extraction: Extraction, own: Own, block: _Block, context: VerificationContext) -> list[Check]:
     """The leaf's place in the block, and the block's in time."""
-    header, where = documents.header, f"block {documents.header.number}, entry {extraction.index}"
-    leaf = own.leaf.tree_hash
-    leads = merkle.verify_branch(header.entries, leaf, extraction.index, header.size, own.branch)
+    header, leaf = block.header, own.leaf.tree_hash
+    where = f"block {header.number}, entry {extraction.index}"
+    checks = [_equal("sandbox.header", block.digest, extraction.block, "the header is that of the block that is named")]
+    if merkle.verify_branch(header.entries, leaf, extraction.index, header.size, own.branch):
+        checks.append(_passed("sandbox.branch", "the branch leads to the root in the header", where))
+    else:
+        reason = f"the branch does not lead from entry {extraction.index} of {header.size} to the root in the header"
+        inputs = (leaf.hex(), header.entries.hex())
+        checks.append(_failed("sandbox.branch", "HASH_FAILURE", reason, where, inputs=inputs))
     made = instant(header.time)
-    return [
-        _equal("sandbox.header", documents.digest, extraction.block, "the header is that of the block that is named"),
-        _passed("sandbox.branch", "the branch leads to the root in the header", where, parent="sandbox.header")
-        if leads
-        else _failed(
-            "sandbox.branch",
-            "HASH_FAILURE",
-            f"the branch does not lead from entry {extraction.index} of {header.size} to the root in the header",
-            where,
-            inputs=(leaf.hex(), header.entries.hex()),
-        ),
-        _passed("sandbox.time", "the block was made before this verification", where, at=made.isoformat())
-        if made <= context.now + _CLOCK_LEEWAY
-        else _open(
-            "sandbox.time",
-            "TIMESTAMP_ORDER_FAILURE",
-            "the block was made after the time of this verification",
-            where,
-            expected=f"not after {context.now.isoformat()}",
-            found=made.isoformat(),
-            at=context.now.isoformat(),
-        ),
-    ]
+    if made <= context.now + _CLOCK_LEEWAY:
+        checks.append(_passed("sandbox.time", "the block was made before this verification", where))
+    else:
+        now = context.now.isoformat()
+        reason = "the block was made after the time of this verification"
+        found = made.isoformat()
+        checks.append(
+            _open("sandbox.time", "TIMESTAMP_ORDER_FAILURE", reason, where, expected=f"by {now}", found=found, at=now)
+        )
+    return checks
 
 
 # ── what is believed ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Anchored(NamedTuple):
-    checks: list[Check]
-    anchor: Anchor | None
-
-
-def _segment(evidence: Evidence, header: Header, context: VerificationContext) -> _Anchored:
+def _segment(evidence: Evidence, header: Header, context: VerificationContext) -> tuple[Check, Anchor | None]:
     """The anchor for this network at the header's height, and whether its standing allows to believe it."""
     subject, height = evidence.network.hex(), header.number
     segment = context.anchors.at("network", subject, height=height)
     if segment is None:
-        of_other_heights = bool(context.anchors.all("network", subject))
-        return _Anchored(
-            [
-                _open(
-                    "sandbox.segment",
-                    "NO_CERTIFICATE_CHAIN_FOUND_NO_POE" if of_other_heights else "NO_CERTIFICATE_CHAIN_FOUND",
-                    f"no anchor covers height {height}" if of_other_heights else "no anchor for this network",
-                    subject,
-                    hint="Give the registry in which the office states this network's validators.",
-                )
-            ],
-            None,
-        )
+        if context.anchors.all("network", subject):
+            sub_indication, reason = "NO_CERTIFICATE_CHAIN_FOUND_NO_POE", f"no anchor covers height {height}"
+        else:
+            sub_indication, reason = "NO_CERTIFICATE_CHAIN_FOUND", "no anchor for this network"
+        hint = "Give the registry in which the office states this network's validators."
+        return _open("sandbox.segment", sub_indication, reason, subject, hint=hint), None
     try:
         anchor = Anchor.read(segment.material)
     except (InputError, KeyError, TypeError, ValueError) as error:
-        return _Anchored(
-            [
-                _open(
-                    "sandbox.segment",
-                    "NO_CERTIFICATE_CHAIN_FOUND",
-                    f"the anchor's material is not that of a sandbox ledger: {type(error).__name__}",
-                    subject,
-                    hint="The office must state kind, chain, genesis, validators and height.",
-                )
-            ],
-            None,
-        )
-    checks = [_standing(segment, anchor, evidence, height, context)]
-    about_one = anchor.network == evidence.network and anchor.genesis == header.genesis
-    checks.append(
-        _passed("sandbox.chain", f"all are about the chain {anchor.chain}", subject)
-        if about_one
-        else _failed(
-            "sandbox.chain",
-            "HASH_FAILURE",
-            "anchor, evidence and header are not about one chain",
-            subject,
-            expected=anchor.genesis.hex(),
-            found=header.genesis.hex(),
-        )
-    )
-    return _Anchored(checks, anchor)
+        reason = f"the anchor's material is not that of a sandbox ledger: {type(error).__name__}"
+        hint = "The office must state kind, chain, genesis, validators and height."
+        return _open("sandbox.segment", "NO_CERTIFICATE_CHAIN_FOUND", reason, subject, hint=hint), None
+    return _standing(segment, anchor, evidence, height, context), anchor
 
 
 def _standing(segment: Segment, anchor: Anchor, evidence: Evidence, height: int, context: VerificationContext) -> Check:
@@ -384,65 +338,55 @@ def _standing(segment: Segment, anchor: Anchor, evidence: Evidence, height: int,
     return _passed("sandbox.segment", f"an anchor covers height {height}", inputs=statement)
 
 
-class _Signed(NamedTuple):
-    checks: tuple[Check, ...]
-    quorum: Quorum
-
-
 @lru_cache(maxsize=256)
-def _signed(documents: _Documents, anchor: Anchor | None) -> _Signed:
+def _signed(documents: tuple[bytes, ...], anchor: Anchor | None, network: bytes) -> tuple[tuple[Check, ...], Quorum]:
     """Who signed the block, and why their word counts. The same for every record of the block."""
-    header, validators = documents.header, documents.validators
+    _, block = _read(documents)
+    assert block is not None
+    header, validators = block.header, block.validators
     where = f"block {header.number}"
-    votes = _votes(documents.block, validators)
-    checks = [
-        _equal("sandbox.validators", validators.digest, header.validators, "the set is the one that the header names"),
-        _passed("sandbox.signers", "all who signed belong to the set", where)
-        if not votes.foreign
-        else _open(
-            "sandbox.signers",
-            "CHAIN_CONSTRAINTS_FAILURE",
-            "one who signed is no validator at this height",
-            where,
-            found=", ".join(votes.foreign),
-        ),
-        _passed("sandbox.signatures", "every signature under a key of the set verifies", where)
-        if not votes.wrong
-        else _failed(
-            "sandbox.signatures",
-            "SIG_CRYPTO_FAILURE",
-            "a validator's signature over the header is wrong",
-            where,
-            found=", ".join(votes.wrong),
-        ),
-        _passed("sandbox.quorum", f"{len(votes.good)} of {len(validators.validators)} validators signed", where)
-        if len(votes.good) >= validators.required
-        else _open(
-            "sandbox.quorum",
-            "SIG_CONSTRAINTS_FAILURE",
-            "too few validators signed",
-            where,
-            expected=f"{validators.required} of {len(validators.validators)}",
-            found=str(len(votes.good)),
-        ),
-    ]
+    checks = [_equal("sandbox.validators", validators.digest, header.validators, "it is the set that the header names")]
+    votes = _votes(block.block, validators)
+    if not votes.foreign:
+        checks.append(_passed("sandbox.signers", "all who signed belong to the set", where))
+    else:
+        reason, found = "one who signed is no validator at this height", ", ".join(votes.foreign)
+        checks.append(_open("sandbox.signers", "CHAIN_CONSTRAINTS_FAILURE", reason, where, found=found))
+    if not votes.wrong:
+        checks.append(_passed("sandbox.signatures", "every signature under a key of the set verifies", where))
+    else:
+        reason, found = "a validator's signature over the header is wrong", ", ".join(votes.wrong)
+        checks.append(_failed("sandbox.signatures", "SIG_CRYPTO_FAILURE", reason, where, found=found))
+    counted = f"{len(votes.good)} of {len(validators.validators)} validators signed"
+    if len(votes.good) >= validators.required:
+        checks.append(_passed("sandbox.quorum", counted, where))
+    else:
+        expected = f"{validators.required} of {len(validators.validators)}"
+        checks.append(_open("sandbox.quorum", "SIG_CONSTRAINTS_FAILURE", counted, where, expected=expected))
     if anchor is not None:
-        checks.append(_path(documents, anchor))
-    return _Signed(tuple(checks), Quorum(len(votes.good), validators.required, votes.good))
+        checks += [_chain(header, anchor, network), _path(block, anchor)]
+    return tuple(checks), Quorum(len(votes.good), validators.required, votes.good)
 
 
-def _path(documents: _Documents, anchor: Anchor) -> Check:
+def _chain(header: Header, anchor: Anchor, network: bytes) -> Check:
+    if anchor.network == network and anchor.genesis == header.genesis:
+        return _passed("sandbox.chain", f"all are about the chain {anchor.chain}", network.hex())
+    reason, found = "anchor, evidence and header are not about one chain", header.genesis.hex()
+    return _failed("sandbox.chain", "HASH_FAILURE", reason, network.hex(), expected=anchor.genesis.hex(), found=found)
+
+
+def _path(block: _Block, anchor: Anchor) -> Check:
     """Goes back from the set that signed, over each change, until it meets the set that is believed."""
     believed = anchor.validators.digest
-    current, number = documents.validators.digest, documents.header.number
-    for steps, (block, header, earlier) in enumerate(documents.changes):
+    current, number = block.validators.digest, block.header.number
+    for steps, (change, header, earlier) in enumerate(block.changes):
         if current == believed:
             return _passed("sandbox.path", f"{steps} changes lead from the anchor's set to this one")
         where = f"change of validators in block {header.number}"
         linked = header.successors == current and header.validators == earlier.digest
         if not linked or header.genesis != anchor.genesis or not anchor.height <= header.number < number:
             return _failed("sandbox.path", "HASH_FAILURE", "this change does not lead to the next set", where)
-        votes = _votes(block, earlier)
+        votes = _votes(change, earlier)
         if votes.wrong:
             return _failed("sandbox.path", "SIG_CRYPTO_FAILURE", "a signature over the change is wrong", where)
         if votes.foreign:
@@ -451,7 +395,7 @@ def _path(documents: _Documents, anchor: Anchor) -> Check:
             return _open("sandbox.path", "SIG_CONSTRAINTS_FAILURE", "too few validators agreed to it", where)
         current, number = earlier.digest, header.number
     if current == believed:
-        return _passed("sandbox.path", f"{len(documents.changes)} changes lead from the anchor's set to this one")
+        return _passed("sandbox.path", f"{len(block.changes)} changes lead from the anchor's set to this one")
     return _open(
         "sandbox.path",
         "NO_CERTIFICATE_CHAIN_FOUND",
@@ -490,20 +434,12 @@ def _report(
     checks: Sequence[Check], header: Header | None = None, quorum: Quorum | None = None, place: Locus | None = None
 ) -> Report:
     """`valid` rests on every check, `recorded` on all but the one that looks at a rule of the ledger."""
+    basis = Basis.CONSENSUS if quorum is not None else None
+    time = instant(header.time) if header is not None else None
+    recorded = [check for check in checks if check.id != "sandbox.withdrawn"]
     findings = tuple(
-        Finding(
-            claim=claim,
-            outcome=_worst(counted),
-            basis=Basis.CONSENSUS if quorum is not None else None,
-            quorum=quorum,
-            time=instant(header.time) if header is not None else None,
-            checks=tuple(check.id for check in counted),
-            note=NOTE,
-        )
-        for claim, counted in (
-            (Claim.RECORDED, [check for check in checks if check.id != "sandbox.withdrawn"]),
-            (Claim.VALID, list(checks)),
-        )
+        Finding(claim, _worst(counted), basis, quorum, time, tuple([check.id for check in counted]), NOTE)
+        for claim, counted in ((Claim.RECORDED, recorded), (Claim.VALID, checks))
     )
     return Report(findings, tuple(checks), None if place is None else NAME, place)
 

@@ -76,18 +76,21 @@ def verify_branch(root: bytes, leaf: bytes, index: int, size: int, branch: Seque
     """Whether `branch` leads from the leaf hash at `index` to the root of a tree of `size` leaves (§2.1.3.2)."""
     if not 0 <= index < size or len(leaf) != _HASH:
         return False
+    sha256 = hashlib.sha256
     climbed, place, last = leaf, index, size - 1
-    given = iter(branch)
-    while last:
+    for sibling in branch:
+        if len(sibling) != _HASH:
+            return False
         # The last node of a level that has no sibling is its own parent: it rises without a hash.
-        if place & 1 or place < last:
-            sibling = next(given, b"")
-            if len(sibling) != _HASH:
-                return False
-            climbed = node_hash(sibling, climbed) if place & 1 else node_hash(climbed, sibling)
+        while last and not place & 1 and place == last:
+            place >>= 1
+            last >>= 1
+        if not last:
+            return False
+        climbed = sha256(b"\x01" + (sibling + climbed if place & 1 else climbed + sibling)).digest()
         place >>= 1
         last >>= 1
-    return next(given, None) is None and climbed == root
+    return not last and climbed == root
 
 
 def consistency(leaves: Sequence[bytes], first: int) -> tuple[bytes, ...]:
