@@ -79,8 +79,12 @@ class Founded(msgspec.Struct, frozen=True):
     left: dict[str, GatewayError]
 
 
-def make(folder: Path, networks: Sequence[Planned], phrase: str, *, now: datetime) -> Config:
+def make(
+    folder: Path, networks: Sequence[Planned], phrase: str, *, now: datetime, passphrase_file: Path | None = None
+) -> Config:
     """A folder with key file, registry, configuration and an empty state. No network is touched.
+
+    passphrase_file  where the phrase was read from, for the configuration to say so
 
     Raises ConfigError where a network's settings are wrong or the folder is not empty, TrustError for a weak
     passphrase; then nothing is left.
@@ -96,7 +100,7 @@ def make(folder: Path, networks: Sequence[Planned], phrase: str, *, now: datetim
         issuers = {plan.name: plan.issuer or _own_did(keys, plan.name) for plan in networks}
         writer = _registry(networks, keys, issuers, now)
         safefile.replace(scratch / "registry.json", writer.encode(), mode=0o644, new=True)
-        text = _toml(networks, issuers, writer.registry().fingerprint)
+        text = _toml(networks, issuers, writer.registry().fingerprint, passphrase_file)
         config.read(text.encode(), folder / CONFIG_NAME)  # what is written is what will be read
         safefile.replace(scratch / CONFIG_NAME, text.encode(), mode=0o644, new=True)
         if folder.exists():
@@ -240,10 +244,13 @@ def _method(issuer: str, name: str, keys: KeyStore) -> str:
     return did.key_method(public) if issuer.startswith("did:key:") else f"{issuer}#{name}-issuer-1"
 
 
-def _toml(networks: Sequence[Planned], issuers: Mapping[str, str], fingerprint: str) -> str:
+def _toml(
+    networks: Sequence[Planned], issuers: Mapping[str, str], fingerprint: str, passphrase_file: Path | None
+) -> str:
     lines = [
         "# Made by `gateway init`. Every setting is explained in config.example.toml and in docs/reference/config.md;",
         "# `gateway check` tells what is wrong with this file and with what it names.",
+        *(["", "[keys]", f"passphrase_file = {_text(str(passphrase_file.absolute()))}"] if passphrase_file else []),
         "",
         "[registry]",
         'file = "registry.json"',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,20 +31,14 @@ TOO_LARGE = fault(
 )
 
 
-class _Time(click.ParamType):
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            found = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no time; write 2046-01-01 or 2046-01-01T12:00:00Z", param, ctx)
-        try:
-            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-        except OverflowError:
-            self.fail(f"{value!r} is outside the calendar", param, ctx)
+def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(f"{value!r} is no time; write 2046-01-01 or 2046-01-01T12:00:00Z") from error
 
 
 @click.command(
@@ -72,7 +67,13 @@ class _Time(click.ParamType):
     show_default=True,
     help="What is asked of the file.",
 )
-@click.option("--at", "at", type=_Time(), help="Judge as of this time (UTC where no zone is given). Default: now.")
+@click.option(
+    "--at",
+    "at",
+    metavar="TIME",
+    callback=_time,
+    help="Judge as of this time (UTC where no zone is given). Default: now.",
+)
 @click.option("--explain", metavar="CHECK", help="Show everything about one check: what it used, and its parents.")
 @json_option
 @click.pass_context
@@ -146,7 +147,7 @@ def _content(file: str) -> bytes:
     """What is in the file, or on standard input. Raises InputError where it cannot be read, or is far too large."""
     try:
         if file == "-":
-            data = click.get_binary_stream("stdin").read(_MOST + 1)
+            data: bytes = sys.stdin.buffer.read(_MOST + 1)
         else:
             with Path(file).open("rb") as opened:
                 data = opened.read(_MOST + 1)
