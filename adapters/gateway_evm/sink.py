@@ -330,7 +330,9 @@ class EvmSink:
         elif base_field is None:
             fee = Fee(0 if isinstance(price_answer, NodeError) else number_of(price_answer, "gas price"))
         else:
+            free = base == 0 and isinstance(price_answer, str) and number_of(price_answer, "gas price") == 0
             tip = 10**9 if isinstance(tip_answer, NodeError) else number_of(tip_answer, "priority fee")
+            tip = 0 if free else tip
             fee = Fee(2 * base + tip, tip)
         made = _Fees(fee, base, block_gas)
         self._fees = (time.monotonic(), made)

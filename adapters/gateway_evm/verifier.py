@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -233,7 +234,7 @@ class _Run:
 
     def read_header(self, data: bytes) -> evm.Header:
         try:
-            self.header = evm.Header.decode(data)
+            self.header = _header(data)
             number = self.header.number
             self.header.time  # noqa: B018  # raises where it is beyond what can be told
         except InputError as error:
@@ -317,7 +318,7 @@ class _Run:
 
     def header_hash(self, data: bytes, place: Place, rule: SealRule | None) -> None:
         try:
-            found = keccak256(data) if rule is None else rule.block_hash(data)
+            found = _hash(data) if rule is None else rule.block_hash(data)
         except InputError as error:
             self.form_failed("evm.header.hash", error, "evm.header")
             raise _Stop from error
@@ -363,15 +364,9 @@ class _Run:
 
     def receipt(self, header: evm.Header, place: Place, data: bytes) -> evm.Receipt:
         limits = self.context.limits
+        which = f"receipt {place.transaction}"
         try:
-            nodes = branch_of(data, limit=limits.member, most=limits.proof_nodes)
-            leaf = patricia.verify(
-                header.receipts_root,
-                patricia.index_key(place.transaction),
-                nodes,
-                limit=limits.member,
-                most=limits.proof_nodes,
-            )
+            leaf = _leaf(header.receipts_root, place.transaction, data, limits.member, limits.proof_nodes)
         except LimitError as error:
             self.form_failed("evm.branch", error, "evm.header.hash")
             raise _Stop from error
@@ -392,18 +387,18 @@ class _Run:
             self.failed(
                 "evm.branch",
                 "HASH_FAILURE",
-                f"The block has no transaction {place.transaction}.",
+                f"The block has no {which}.",
                 parent="evm.header.hash",
             )
             raise _Stop
         self.passed(
             "evm.branch",
             self.evidence.shared[1].hex(),
-            f"The block holds receipt {place.transaction}.",
+            f"The block holds {which}.",
             "evm.header.hash",
         )
         try:
-            receipt = evm.Receipt.decode(leaf, limit=limits.member)
+            receipt = _receipt(leaf, limits.member)
         except InputError as error:
             self.form_failed("evm.receipt", error, "evm.branch")
             raise _Stop from error
@@ -462,6 +457,30 @@ class _Run:
             self.failed(
                 id, "HASH_FAILURE", f"The {what} is not the log's.", expected=expected, found=found, parent="evm.log"
             )
+
+
+# What the entries of one transaction share is decoded once for all of them; the same bytes give the same answer.
+
+
+@lru_cache(maxsize=64)
+def _header(data: bytes) -> evm.Header:
+    return evm.Header.decode(data)
+
+
+@lru_cache(maxsize=64)
+def _leaf(root: bytes, transaction: int, branch: bytes, limit: int, most: int) -> bytes | None:
+    nodes = branch_of(branch, limit=limit, most=most)
+    return patricia.verify(root, patricia.index_key(transaction), nodes, limit=limit, most=most)
+
+
+@lru_cache(maxsize=64)
+def _receipt(data: bytes, limit: int) -> evm.Receipt:
+    return evm.Receipt.decode(data, limit=limit)
+
+
+@lru_cache(maxsize=64)
+def _hash(header: bytes) -> bytes:
+    return keccak256(header)
 
 
 def _shown(value: bytes | str | None) -> str | None:

@@ -190,19 +190,14 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 def _log(item: rlp.Item, index: int) -> Log:
-    if not isinstance(item, list) or len(item) != 3:
-        raise InputError(BAD_RECEIPT, "a log has an address, topics and data", where=f"log {index}")
-    address, topics, data = item
-    if not isinstance(address, bytes) or len(address) != 20 or not isinstance(data, bytes):
-        raise InputError(BAD_RECEIPT, "a log's address has 20 bytes, its data are bytes", where=f"log {index}")
-    if not isinstance(topics, list) or len(topics) > 4:
-        raise InputError(BAD_RECEIPT, "a log has up to four topics", where=f"log {index}")
-    words: list[bytes] = []
-    for topic in topics:
-        if not isinstance(topic, bytes) or len(topic) != 32:
-            raise InputError(BAD_RECEIPT, "a topic has 32 bytes", where=f"log {index}")
-        words.append(topic)
-    return Log(address, tuple(words), data)
+    if isinstance(item, list) and len(item) == 3:
+        address, topics, data = item
+        if isinstance(address, bytes) and len(address) == 20 and isinstance(topics, list) and isinstance(data, bytes):
+            words = [topic for topic in topics if isinstance(topic, bytes) and len(topic) == 32]
+            if len(words) == len(topics) <= 4:
+                return Log(address, tuple(words), data)
+    told = "a log has an address of 20 bytes, up to four topics of 32 bytes, and data"
+    raise InputError(BAD_RECEIPT, told, where=f"log {index}")
 
 
 def _bits(value: bytes) -> int:

@@ -105,11 +105,33 @@ def _item(data: bytes, at: int, end: int, depth: int) -> tuple[Item, int]:
     if depth <= 0:
         raise LimitError(TOO_LARGE, "nested too deeply", where=f"byte {at}")
     start, stop = _span(data, at, end, first - 0xC0)
+    return _members(data, start, stop, depth - 1), stop
+
+
+def _members(data: bytes, at: int, end: int, depth: int) -> list[Item]:
     members: list[Item] = []
-    while start < stop:
-        member, start = _item(data, start, stop, depth - 1)
-        members.append(member)
-    return members, stop
+    add = members.append
+    while at < end:
+        first = data[at]
+        if first < 0x80:
+            add(data[at : at + 1])
+            at += 1
+        elif 0x82 <= first < 0xB8:  # a short string, which most items are, without a call
+            stop = at + first - 0x7F
+            if stop > end:
+                raise InputError(NOT_CANONICAL, "the item is longer than what holds it", where=f"byte {at}")
+            add(data[at + 1 : stop])
+            at = stop
+        elif 0xC0 <= first < 0xF8 and depth > 0:  # a short list, the same way
+            stop = at + first - 0xBF
+            if stop > end:
+                raise InputError(NOT_CANONICAL, "the item is longer than what holds it", where=f"byte {at}")
+            add(_members(data, at + 1, stop, depth - 1))
+            at = stop
+        else:
+            member, at = _item(data, at, end, depth)
+            add(member)
+    return members
 
 
 def _span(data: bytes, at: int, end: int, code: int) -> tuple[int, int]:
