@@ -102,7 +102,7 @@ _decoder: Final = msgspec.json.Decoder(_CredentialNode, strict=True)
 _encoder: Final = msgspec.json.Encoder(order="sorted")
 
 
-class _Unfit(Exception):  # noqa: N818  # never leaves this module: it only says that the quick way does not apply
+class _Unfit(Exception):  # never leaves this module: it only says that the quick way does not apply
     pass
 
 
