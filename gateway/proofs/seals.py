@@ -1,0 +1,304 @@
+"""Seals: what validators of permissioned EVM networks write into a block's extra data, and what they sign.
+
+Four forms are read. Of each this module says which validators the header lists, which bytes make the block's hash,
+which bytes a seal signs, and how many distinct validators must have signed. *Which* set of validators is in force
+is not in the header: the list that it carries is a statement to be proven, never an anchor.
+
+    form       block hash leaves out        a seal signs                                 final with
+    qbft       seals, and sets round to 0   keccak(header without seals, real round)     ceil(2N/3)
+    ibft2      seals and round              keccak(header without seals)                 ceil(2N/3)
+    istanbul   committed seals              keccak(block hash ‖ 02)                      ceil(2N/3)
+    clique     nothing                      keccak(header without the seal), one signer  never: basis `authority`
+
+Source: the QBFT and IBFT 2.0 specifications as Besu and GoQuorum run them, checked on blocks of a GoQuorum network
+(qbft) or taken from their sources (the others); EIP-225 (Clique); EIP-650 (Istanbul).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import msgspec
+
+from gateway.errors import InputError, fault
+from gateway.proofs import rlp
+from gateway.proofs.evm import Header
+from gateway.proofs.keccak import keccak256
+from gateway.proofs.secp256k1 import recover
+
+__all__ = [
+    "BFT_MIX_HASH",
+    "MAX_VALIDATORS",
+    "Extra",
+    "SealForm",
+    "Vote",
+    "block_hash",
+    "proposer_of",
+    "quorum",
+    "read_extra",
+    "seal_digest",
+    "signers",
+]
+
+BAD_EXTRA = fault(
+    "seals.bad-extra",
+    "A block's extra data does not hold seals in the form that its network uses.",
+    "Compare the form in the network's segment (qbft, ibft2, istanbul, clique) with what the network runs.",
+)
+BAD_FIELD = fault(
+    "seals.bad-field",
+    "A header field has a value that no block of this consensus has.",
+    "The header is not of this network, or was changed.",
+)
+BAD_SEAL = fault("seals.bad-seal", "A seal recovers to no signer.", "The header's seals were changed or cut.")
+
+BFT_MIX_HASH: Final = bytes.fromhex("63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365")
+"""«ctical byzantine fault tolerance»: the mix hash of QBFT, IBFT 2.0 and Istanbul blocks."""
+MAX_VALIDATORS: Final = 256
+"""Read of one header, validators and seals alike."""
+_EMPTY_OMMERS: Final = bytes.fromhex("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347")
+_VANITY: Final = 32
+_SEAL: Final = 65
+_ADD, _DROP = b"\xff", b"\x00"
+
+
+class SealForm(enum.StrEnum):
+    """How a network seals its blocks."""
+
+    QBFT = "qbft"
+    IBFT2 = "ibft2"
+    ISTANBUL = "istanbul"
+    CLIQUE = "clique"
+
+
+class Vote(msgspec.Struct, frozen=True):
+    """What a block's proposer wants of one address: in (`add`) or out."""
+
+    subject: bytes
+    add: bool
+
+
+class Extra(msgspec.Struct, frozen=True):
+    """A header's extra data, read.
+
+    validators  20 bytes each, as the header lists them; empty where a contract holds them, or outside a Clique epoch
+    vote        the proposer's vote; for Istanbul and Clique it stands in beneficiary and nonce, and is read from there
+    round       the round in which the block was decided; None where the form has none
+    proposer    Istanbul's proposer seal
+    seals       65 bytes each
+    """
+
+    form: SealForm
+    vanity: bytes
+    validators: tuple[bytes, ...]
+    vote: Vote | None
+    round: int | None
+    seals: tuple[bytes, ...]
+    proposer: bytes = b""
+
+
+def quorum(validators: int) -> int:
+    """How many distinct validators out of `validators` decide: ceil(2N/3)."""
+    return -(-2 * validators // 3)
+
+
+def read_extra(form: SealForm, header: Header) -> Extra:
+    """What `header`'s extra data holds. Raises InputError where it is not of that form to the last byte."""
+    if form is SealForm.CLIQUE:
+        return _clique(header)
+    _bft_fields(header)
+    if form is SealForm.ISTANBUL:
+        return _istanbul(header)
+    items = rlp.items(rlp.decode(header.extra_data, limit=64 * 1024, nesting=3), where="extraData")
+    if len(items) != 5:
+        raise InputError(BAD_EXTRA, f"{len(items)} items, five belong there", where="extraData")
+    vanity, validators, vote, turn, seals = items
+    if not isinstance(vanity, bytes) or len(vanity) != _VANITY:
+        raise InputError(BAD_EXTRA, "the vanity has 32 bytes", where="extraData[0]")
+    return Extra(
+        form,
+        vanity,
+        _addresses(validators, where="extraData[1]"),
+        _qbft_vote(vote) if form is SealForm.QBFT else _ibft2_vote(vote),
+        rlp.integer(turn, size=4) if form is SealForm.QBFT else _fixed_round(turn),
+        _seals(seals, where="extraData[4]"),
+    )
+
+
+def _bft_fields(header: Header) -> None:
+    if header.mix_hash != BFT_MIX_HASH:
+        raise InputError(BAD_FIELD, "not the mix hash of a Byzantine fault tolerant block", where="mixHash")
+    if header.difficulty != 1:
+        raise InputError(BAD_FIELD, f"difficulty {header.difficulty}, it is always 1", where="difficulty")
+    if header.ommers_hash != _EMPTY_OMMERS:
+        raise InputError(BAD_FIELD, "uncles, which these networks do not have", where="sha3Uncles")
+
+
+def _addresses(item: rlp.Item, *, where: str) -> tuple[bytes, ...]:
+    members = rlp.items(item, where=where)
+    if len(members) > MAX_VALIDATORS:
+        raise InputError(BAD_EXTRA, f"{len(members)} validators, at most {MAX_VALIDATORS} are read", where=where)
+    made: list[bytes] = []
+    for member in members:
+        if not isinstance(member, bytes) or len(member) != 20:
+            raise InputError(BAD_EXTRA, "an address has 20 bytes", where=where)
+        made.append(member)
+    if len(set(made)) != len(made):
+        raise InputError(BAD_EXTRA, "a validator listed twice", where=where)
+    return tuple(made)
+
+
+def _seals(item: rlp.Item, *, where: str) -> tuple[bytes, ...]:
+    members = rlp.items(item, where=where)
+    if len(members) > MAX_VALIDATORS:
+        raise InputError(BAD_EXTRA, f"{len(members)} seals, at most {MAX_VALIDATORS} are read", where=where)
+    made: list[bytes] = []
+    for member in members:
+        if not isinstance(member, bytes) or len(member) != _SEAL:
+            raise InputError(BAD_EXTRA, "a seal has 65 bytes", where=where)
+        made.append(member)
+    return tuple(made)
+
+
+def _qbft_vote(item: rlp.Item) -> Vote | None:
+    members = rlp.items(item, where="extraData[2]")
+    return _pair(members, drop=b"") if members else None
+
+
+def _ibft2_vote(item: rlp.Item) -> Vote | None:
+    return None if item == b"" else _pair(rlp.items(item, where="extraData[2]"), drop=_DROP)
+
+
+def _pair(members: list[rlp.Item], *, drop: bytes) -> Vote:
+    if len(members) != 2:
+        raise InputError(BAD_EXTRA, "a vote is an address and a choice", where="extraData[2]")
+    subject, choice = members
+    if not isinstance(subject, bytes) or len(subject) != 20:
+        raise InputError(BAD_EXTRA, "a vote's address has 20 bytes", where="extraData[2]")
+    if choice not in (_ADD, drop):
+        raise InputError(BAD_EXTRA, "a vote neither adds nor drops", where="extraData[2]")
+    return Vote(subject, choice == _ADD)
+
+
+def _fixed_round(item: rlp.Item) -> int:
+    if not isinstance(item, bytes) or len(item) != 4:
+        raise InputError(BAD_EXTRA, "an IBFT 2.0 round has four bytes", where="extraData[3]")
+    return int.from_bytes(item, "big")
+
+
+def _nonce_vote(header: Header) -> Vote | None:
+    if header.beneficiary == bytes(20):
+        return None
+    if header.nonce not in (_ADD * 8, _DROP * 8):
+        raise InputError(BAD_FIELD, "a nonce that neither adds nor drops", where="nonce")
+    return Vote(header.beneficiary, header.nonce == _ADD * 8)
+
+
+def _istanbul(header: Header) -> Extra:
+    data = header.extra_data
+    if len(data) < _VANITY:
+        raise InputError(BAD_EXTRA, "shorter than the vanity", where="extraData")
+    items = rlp.items(rlp.decode(data[_VANITY:], limit=64 * 1024, nesting=2), where="extraData")
+    if len(items) != 3:
+        raise InputError(BAD_EXTRA, f"{len(items)} items, three belong there", where="extraData")
+    proposer = items[1]
+    if not isinstance(proposer, bytes) or len(proposer) not in (0, _SEAL):
+        raise InputError(BAD_EXTRA, "a proposer's seal has 65 bytes", where="extraData[1]")
+    return Extra(
+        SealForm.ISTANBUL,
+        data[:_VANITY],
+        _addresses(items[0], where="extraData[0]"),
+        _nonce_vote(header),
+        None,
+        _seals(items[2], where="extraData[2]"),
+        proposer,
+    )
+
+
+def _clique(header: Header) -> Extra:
+    data = header.extra_data
+    listed = len(data) - _VANITY - _SEAL
+    if listed < 0 or listed % 20:
+        raise InputError(BAD_EXTRA, f"{len(data)} bytes hold no whole number of signers", where="extraData")
+    if header.mix_hash != bytes(32):
+        raise InputError(BAD_FIELD, "a mix hash, which Clique leaves zero", where="mixHash")
+    if header.difficulty not in (1, 2):
+        raise InputError(BAD_FIELD, f"difficulty {header.difficulty}, Clique has 1 and 2", where="difficulty")
+    if header.ommers_hash != _EMPTY_OMMERS:
+        raise InputError(BAD_FIELD, "uncles, which Clique does not have", where="sha3Uncles")
+    packed = data[_VANITY : _VANITY + listed]
+    signers = [packed[at : at + 20] for at in range(0, listed, 20)]
+    if len(signers) > MAX_VALIDATORS or len(set(signers)) != len(signers):
+        raise InputError(BAD_EXTRA, "too many signers, or one listed twice", where="extraData")
+    vote = None if signers else _nonce_vote(header)
+    return Extra(SealForm.CLIQUE, data[:_VANITY], tuple(signers), vote, None, (data[-_SEAL:],))
+
+
+# ── The byte forms that are hashed ───────────────────────────────────────────────────────────────────────────────
+
+
+def _vote_item(extra: Extra) -> bytes | list[bytes]:
+    if extra.vote is None:
+        return [] if extra.form is SealForm.QBFT else b""
+    drop = b"" if extra.form is SealForm.QBFT else _DROP
+    return [extra.vote.subject, _ADD if extra.vote.add else drop]
+
+
+def _hash_with(header: Header, extra_data: bytes) -> bytes:
+    return keccak256(msgspec.structs.replace(header, extra_data=extra_data).encode())
+
+
+def block_hash(header: Header, extra: Extra) -> bytes:
+    """The hash by which the next block names this one."""
+    match extra.form:
+        case SealForm.QBFT:
+            return _hash_with(header, rlp.encode([extra.vanity, extra.validators, _vote_item(extra), b"", []]))
+        case SealForm.IBFT2:
+            return _hash_with(header, rlp.encode([extra.vanity, extra.validators, _vote_item(extra)]))
+        case SealForm.ISTANBUL:
+            return _hash_with(header, extra.vanity + rlp.encode([extra.validators, extra.proposer, []]))
+        case SealForm.CLIQUE:
+            return header.hash
+
+
+def seal_digest(header: Header, extra: Extra) -> bytes:
+    """The 32 bytes that a committed seal (Clique: the one seal) signs."""
+    match extra.form:
+        case SealForm.QBFT:
+            turn = rlp.integer_bytes(extra.round or 0)
+            return _hash_with(header, rlp.encode([extra.vanity, extra.validators, _vote_item(extra), turn, []]))
+        case SealForm.IBFT2:
+            turn = (extra.round or 0).to_bytes(4, "big")
+            return _hash_with(header, rlp.encode([extra.vanity, extra.validators, _vote_item(extra), turn]))
+        case SealForm.ISTANBUL:
+            return keccak256(block_hash(header, extra) + b"\x02")
+        case SealForm.CLIQUE:
+            return _hash_with(header, header.extra_data[:-_SEAL])
+
+
+def signers(header: Header, extra: Extra) -> tuple[bytes, ...]:
+    """The address behind each seal, in the seals' order, repetitions included. Raises InputError on a bad seal."""
+    digest = seal_digest(header, extra)
+    made: list[bytes] = []
+    for index, seal in enumerate(extra.seals):
+        try:
+            made.append(recover(digest, seal))
+        except InputError as error:
+            raise InputError(BAD_SEAL, error.detail, where=f"seal {index}") from error
+    return tuple(made)
+
+
+def proposer_of(header: Header, extra: Extra) -> bytes:
+    """The author of the block, whose vote it carries. Istanbul and Clique sign it; else it is the beneficiary.
+
+    Raises InputError where a proposer's seal is missing or bad.
+    """
+    match extra.form:
+        case SealForm.ISTANBUL:
+            unsealed = _hash_with(header, extra.vanity + rlp.encode([extra.validators, b"", []]))
+            return recover(keccak256(unsealed), extra.proposer)
+        case SealForm.CLIQUE:
+            return signers(header, extra)[0]
+        case _:
+            return header.beneficiary
