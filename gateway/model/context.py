@@ -167,11 +167,13 @@ def undefined_terms(document: object) -> tuple[str, ...]:
     known names or a list of them. Complained of are: terms that no context in force defines, types that none defines,
     other or inline or nested contexts (a proof may repeat the document's own), keywords (`@vocab`, `@id`, …), null,
     names of things that are no absolute IRI or hold blanks, fractions, integers beyond 2^53 - 1, lists in lists,
-    texts with half of a surrogate pair, more than 64 levels. At most 100 complaints; () means all is well.
+    texts with half of a surrogate pair, objects that say nothing, more than 64 levels. At most 100 complaints; () means all is well.
     """
     walk = _Walk()
     if not isinstance(document, dict):
         return ("$: not an object",)
+    if not document.keys() - {"@context", "id"}:
+        return ("$: nothing is said of anything, and all of it is dropped",)
     if "@context" not in document:
         walk.node(document, _KNOWN[CONTEXT_ID], "$", 0)
     else:
@@ -203,6 +205,8 @@ class _Walk:
         if depth > _DEEPEST:
             self.say(place, "nested too deeply")
             return
+        if not node:
+            self.say(place, "an empty object")
         here = active  # with what the node's types bring; it ends where the node's own members end
         kinds = node.get("type")
         if kinds is not None:
@@ -242,7 +246,8 @@ class _Walk:
 
     def value(self, value: object, term: _Term, active: _Terms, place: str, depth: int) -> None:
         if isinstance(value, str):
-            if term.type == "@id":
+            # a value of the type @vocab is a term or an IRI; where it is neither, it becomes no name at all
+            if term.type == "@id" or (term.type == "@vocab" and value not in active):
                 self.name(value, place)
             elif not value.isascii():
                 self.text(value, place)
