@@ -72,6 +72,16 @@ _BASIS_OF_PROOF: Final = {
     "received": Basis.ATTESTED,
     "given": Basis.ATTESTED,
 }
+_CURE: Final = "Ask the office for the file again as it was handed out; show it this check."
+_CURES: Final[Mapping[str, str]] = {
+    "NO_CERTIFICATE_CHAIN_FOUND": "Give a registry that states what is believed of this network at that height.",
+    "NO_CERTIFICATE_CHAIN_FOUND_NO_POE": "Give a registry that states what was believed of this network at that time.",
+    "REVOKED_NO_POE": "A proof that the file existed before that end would settle it.",
+    "OUT_OF_BOUNDS_NO_POE": "A proof that the file existed while the anchor was in force would settle it.",
+    "SIG_CONSTRAINTS_FAILURE": "Ask the office for evidence that carries the signatures which its network asks for.",
+    "TIMESTAMP_ORDER_FAILURE": "See that the time to judge at is right (the clock, or --at); then ask the office.",
+    "SIGNED_DATA_NOT_FOUND": "Ask the office for the whole file.",
+}
 _BROKE_DOWN: Final = "Keep the file and tell the maintainers: this is an error of the program, whatever the file holds."
 
 
@@ -407,9 +417,7 @@ class _Run:
         proof = self.existence.earliest(credential.digest)
         names = ["network.office", "policy.algorithm"]
         for check in credentials.check(credential, self.anchors, self.context.now, proof):
-            if not self.given and check.sub_indication == "NO_CERTIFICATE_CHAIN_FOUND":
-                check = msgspec.structs.replace(check, parent="registry.given")
-            self.add(check)
+            self.add(self.for_want_of_anchors(check))
             names.append(check.id)
         self.office(credential)
         self.algorithm(credential, proof)
@@ -423,6 +431,12 @@ class _Run:
             tuple(names),
             "the time is the issuer's word",
         )
+
+    def for_want_of_anchors(self, check: Check) -> Check:
+        """The check, which where no anchors were given is open for that reason alone."""
+        if self.given or check.sub_indication != "NO_CERTIFICATE_CHAIN_FOUND":
+            return check
+        return msgspec.structs.replace(check, parent="registry.given")
 
     def algorithm(self, credential: Credential, proof: Proof | None) -> None:
         """Whether the policy relies on the credential's cryptosuite, at the time that counts."""
@@ -744,7 +758,9 @@ class _Run:
             return None
         self.passed("evidence.report", "the verifier came to an end and reported in due form", "evidence.cbor")
         for check in report.checks:
-            self.add(check)
+            if check.hint is None and check.outcome in ("failed", "indeterminate"):
+                check = msgspec.structs.replace(check, hint=_CURES.get(check.sub_indication or "", _CURE))
+            self.add(self.for_want_of_anchors(check))
         return report
 
     def of_evidence(
