@@ -14,9 +14,10 @@ from typing import Any
 
 from gateway.errors import fault
 from gateway.mapping.access import MISSING, Place, Put, Refusal, Take, place, putter, taker
+from gateway.mapping.dispatch import Note
 from gateway.mapping.language import EmitSpec
 from gateway.mapping.paths import Each, Path, first_each, show
-from gateway.mapping.rules import UNFIT, Bound, Compiler, Group, Note, as_list, tester
+from gateway.mapping.rules import UNFIT, Bound, Compiler, Group, as_list, tester
 from gateway.mapping.tables import Table
 
 __all__ = ["NO_HOLDER", "Emit", "Holder", "compile_emit"]
@@ -151,11 +152,11 @@ class Emit:
             holder = self._holder(holder, depth, marks, own=number == last, first=number == 0)
             for path, mark in marks.items():
                 holder.marks.setdefault(path, mark)
-            for write in depth.group.writers:
-                write(record, holder.native)
             for at, put, value in self.sets:
                 if at == number:
                     put(holder.native, value)
+            for write in depth.group.writers:
+                write(record, holder.native)
         return holder.where
 
     def _holder(self, above: Holder, depth: _Depth, marks: dict[Path, Any], *, own: bool, first: bool) -> Holder:
@@ -202,9 +203,11 @@ def _prefixes(each: Path) -> list[Path]:
     return [(), *(each[: index + 1] for index, segment in enumerate(each) if isinstance(segment, Each))]
 
 
-def compile_emit(spec: EmitSpec, all_emits: tuple[EmitSpec, ...], tables: Mapping[str, Table], where: str) -> Emit:
+def compile_emit(
+    spec: EmitSpec, all_emits: tuple[EmitSpec, ...], tables: Mapping[str, Table], where: str, *, fills: bool
+) -> Emit:
     """The closures of one emit. Raises InputError at the line of the rule that cannot be."""
-    compiler = Compiler(spec, tables, where)
+    compiler = Compiler(spec, tables, where, fills=fills)
     prefixes = _prefixes(spec.each)
     bounds: list[list[Bound]] = [[] for _ in prefixes]
     top: list[Bound] = []

@@ -58,8 +58,18 @@ def load(folder: Path) -> Mapping:
         path = f"tables/{name}.json"
         files[path] = _json(folder / path, f"{folder.name}/{path}")
         loaded[name] = tables.load(name, files[path])
-    form: Format = AbiFormat(files[spec.schema]) if spec.syntax == "abi" else JsonFormat()
+    form: Format = AbiFormat(files[spec.schema], _absent(spec)) if spec.syntax == "abi" else JsonFormat()
     return Mapping(spec, loaded, form, files, label)
+
+
+def _absent(spec: language.MappingSpec) -> dict[tuple[str, ...], Any]:
+    """The values that stand for nothing, by the names of the members that lead to them."""
+    return {
+        tuple(segment for segment in rule.natives[0] if isinstance(segment, str)): rule.absent
+        for emit in spec.emits
+        for rule in emit.rules
+        if rule.has_absent
+    }
 
 
 def _text(file: Path, label: str) -> str:

@@ -18,13 +18,13 @@ from gateway.errors import InputError, MappingError, fault
 from gateway.mapping import loss as losses_of
 from gateway.mapping import residue as residues
 from gateway.mapping.access import MISSING, Refusal, putter, taker
+from gateway.mapping.dispatch import Note
 from gateway.mapping.emits import Emit, Holder, compile_emit
 from gateway.mapping.explain import Node, common_ground, native_ground
 from gateway.mapping.formats import Format
 from gateway.mapping.language import MappingSpec
 from gateway.mapping.outcome import Loss, MappingRef, Rendition, Translated, Translation
 from gateway.mapping.paths import pointer, show
-from gateway.mapping.rules import Note
 from gateway.mapping.shape import KINDS
 from gateway.mapping.tables import Table
 from gateway.model import records as model
@@ -91,7 +91,7 @@ class Mapping:
         self.format = spec.format
         self.ref = MappingRef(spec.name, spec.version, digest_of(spec, files))
         ordered = tuple(spec.emits)
-        self._emits = tuple(compile_emit(emit, ordered, tables, where) for emit in ordered)
+        self._emits = tuple(compile_emit(emit, ordered, tables, where, fills=spec.syntax == "abi") for emit in ordered)
         self._by_kind: dict[str, tuple[Emit, ...]] = {
             kind: tuple(emit for emit in self._emits if emit.spec.record == kind) for kind in KINDS
         }

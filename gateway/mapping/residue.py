@@ -95,7 +95,7 @@ class _Comparison:
             for name, value in written.items():
                 if name not in native:
                     inside = node.step(name) if node is not None else None
-                    self.only_written(value, inside, above, (*where, name))
+                    self.only_written(value, inside, (*where, name))
             return
         if type(written) is list and type(native) is list:
             if len(written) == len(native):
@@ -132,16 +132,12 @@ class _Comparison:
         self.made.sets.append([list(where), value])
         self.leaves(value, node, above, where)
 
-    def only_written(self, value: Any, node: Node | None, above: Node, where: Place) -> None:
+    def only_written(self, value: Any, node: Node | None, where: Place) -> None:
+        # nothing of the native record is lost by it, so the loss report does not name it
         self.made.drops.append([list(where), value])
         for rule in node.rules if node is not None else ():
             if rule.way != "write" and rule.canonical is None:
                 raise _not_exact(rule, where)
-        self.made.losses.append(
-            Loss(
-                pointer(where), "normalised", _reason(node, above) or "It is left out here; the way back leaves it out."
-            )
-        )
 
     def leaves(self, value: Any, node: Node | None, above: Node, where: Place, *, soft: bool = False) -> None:
         """Reports what the native record alone has: at the highest place that no rule speaks of, else at its leaves."""

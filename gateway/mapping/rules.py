@@ -3,10 +3,15 @@
 Reading goes from a native tree to common trees (dicts, tuples, values), writing from common trees to a native tree
 (dicts, lists, values). The rules of one emit are sorted by the list that they stand in: `inventorBag[].name` and
 `inventorBag[].address` are two fields of one list, whose entries keep their order.
+
+A rule that stands alone with its two places is dispatched by member (`gateway.mapping.dispatch`). Rules that depend on
+more than the value at their place (a condition, several parts, a place shared with another rule, a value that is
+written where nothing is said) look into the whole object, in the order in which they stand in the file.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +20,13 @@ from gateway.errors import InputError, fault
 from gateway.mapping import shape as shapes
 from gateway.mapping import transforms
 from gateway.mapping.access import ITEM, MISSING, SHAPE, Place, Refusal, Take, place, putter, same, taker
+from gateway.mapping.dispatch import Note, Reader, Switch, Writer, read_switch, write_switch
 from gateway.mapping.language import BAD_FILE, Condition, EmitSpec, RuleSpec
 from gateway.mapping.paths import Each, Path, first_each, show
 from gateway.mapping.tables import Table, Unknown, Unmapped
 from gateway.mapping.transforms import Unfit
 
-__all__ = ["UNFIT", "Accept", "Bound", "Compiler", "Group", "Note", "Reader", "Writer", "as_list", "tester"]
+__all__ = ["UNFIT", "Accept", "Bound", "Compiler", "Finisher", "Group", "as_list", "tester"]
 
 UNFIT = fault(
     "mapping.value",
@@ -32,71 +38,88 @@ UNKNOWN_CODE = fault(
     "A closed table does not know a code.",
     "If the office has a new code, a new version of the mapping adds it to the table; else correct it at its source.",
 )
-Note = tuple[Place, str, str]
-"""Where in the native record, the effect, the reason."""
-Value = Callable[[Any, list[Note]], Any]
-Reader = Callable[[Any, dict[str, Any], list[Note]], None]
+
 Finisher = Callable[[dict[str, Any]], None]
-Writer = Callable[[Any, dict[str, Any]], None]
-# ── One rule ─────────────────────────────────────────────────────────────────────────────────────────────────────
+Value = Callable[[Any, list[Note]], Any]
+"""Takes a native value; gives a common one, or MISSING."""
 
 
 @dataclass(slots=True)
 class Bound:
-    """A rule with its paths as seen from the list that it stands in."""
+    """A rule with its paths as seen from the list that it stands in; `full` is its whole common path."""
 
     rule: RuleSpec
     natives: tuple[Path, ...]
     common: Path
     full: Path
-    """The whole common path, for its default."""
 
 
 @dataclass(slots=True)
-class _Chain:
-    reads: tuple[Take, ...]
-    writes: tuple[Take, ...]
-    table: Table | None
+class Accept:
+    """A constant: what a common record must say to be written here. `strict` where anything else is refused."""
+
+    holds: Callable[[Any], bool]
+    detail: str
+    where: Place
+    strict: bool
+
+
+@dataclass(slots=True)
+class Group:
+    """The rules of one object: what is read from it, what is set after that, what is written into it."""
+
+    readers: tuple[Reader, ...] = ()
+    finishers: tuple[Finisher, ...] = ()
+    derivations: tuple[Finisher, ...] = ()
+    writers: tuple[Writer, ...] = ()
+    accepts: tuple[Accept, ...] = ()
+
+
+Entries = Callable[[Sequence[tuple[int, Any]], dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class _List:
+    """One native list and the common list that its entries go to."""
+
+    native: Path
+    common: Path
+    line: int
+    read: Reader
+    write: Entries
+    accepts: tuple[Accept, ...]
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The rules of one object, sorted: those of itself, those of its lists, and those of a list without a native path."""
+
+    plain: list[Bound] = field(default_factory=list)
+    lists: dict[tuple[Path, Path], list[Bound]] = field(default_factory=dict)
+    loose: list[tuple[Path, Bound]] = field(default_factory=list)
 
 
 class Compiler:
-    def __init__(self, emit: EmitSpec, tables: Mapping[str, Table], where: str) -> None:
-        self.emit, self.tables, self.where = emit, tables, where
+    """Compiles the rules of one emit. Every method raises InputError at the line of a rule that cannot be."""
+
+    def __init__(self, emit: EmitSpec, tables: Mapping[str, Table], where: str, *, fills: bool) -> None:
+        """`fills`: the format itself writes the `absent` value where nothing is said (an ABI struct)."""
+        self.emit, self.tables, self.where, self.fills = emit, tables, where, fills
         self.shape = shapes.of(emit.record)
 
     def fail(self, line: int, text: str) -> InputError:
         return InputError(BAD_FILE, text, where=f"{self.where}:{line}")
 
-    def chain(self, rule: RuleSpec) -> _Chain:
-        try:
-            steps = [transforms.build(text, self.tables) for text in rule.chain]
-        except transforms.BadTransform as error:
-            raise self.fail(rule.line, str(error)) from error
-        table = steps[-1].table if steps else None
-        if any(step.table is not None and step.table.unmapped is not None for step in steps[:-1]):
-            raise self.fail(rule.line, "an open table stands last in `as`")
-        return _Chain(
-            tuple(step.read for step in steps),
-            tuple(step.write for step in reversed(steps)),
-            table if table is not None and table.unmapped is not None else None,
-        )
-
-    def default(self, rule: RuleSpec) -> Any:
-        if rule.common is None:
-            return None
-        member = shapes.find(self.shape, rule.common)
-        if member is None:
-            raise self.fail(rule.line, f"{self.emit.record} has no {show(rule.common)!r}")
-        return member.default
-
     def check_paths(self) -> None:
-        """That no path leads through a place that another rule holds a value at."""
+        """That every common path exists, and no path leads through a place that another rule holds a value at."""
+        for rule in self.emit.rules:
+            self.default(rule)
         for side in ("native", "common"):
             held: dict[Path, int] = {}
-            rules = [rule for rule in self.emit.rules if rule.natives]
-            for rule in rules:
-                for path in rule.natives if side == "native" else (rule.common or (),):
-                    held.setdefault(path, rule.line)
+            for rule in self.emit.rules:
+                if rule.natives:
+                    for path in rule.natives if side == "native" else (rule.common or (),):
+                        held.setdefault(path, rule.line)
             for path, line in held.items():
                 for cut in range(1, len(path)):
                     if path[:cut] in held:
@@ -104,84 +127,129 @@ class Compiler:
                             line, f"{side}: {show(path)!r} leads through {show(path[:cut])!r}, which holds a value"
                         )
 
-    # reading
+    def default(self, rule: RuleSpec) -> Any:
+        """What the encoded record leaves out at the rule's place because a reader supplies it; None for nothing."""
+        if rule.common is None:
+            return None
+        member = shapes.find(self.shape, rule.common)
+        if member is None:
+            raise self.fail(rule.line, f"{self.emit.record} has no {show(rule.common)!r}")
+        whole = rule.derive is not None or rule.gather or any(each.startswith("identifier") for each in rule.chain)
+        if not whole and (member.shape.members is not None or member.shape.item is not None):
+            raise self.fail(rule.line, f"{show(rule.common)!r} is no single value: name its members or entries")
+        return member.default
+
+    def _chain(self, rule: RuleSpec) -> tuple[Take | None, Take | None, Table | None]:
+        """Reading, writing, and the open table that a reading may end in."""
+        try:
+            steps = [transforms.build(text, self.tables) for text in rule.chain]
+        except transforms.BadTransform as error:
+            raise self.fail(rule.line, str(error)) from error
+        tables = [step.table for step in steps if step.table is not None and step.table.unmapped is not None]
+        if tables and steps[-1].table is not tables[-1]:
+            raise self.fail(rule.line, "an open table stands last in `as`")
+        return (
+            _composed(tuple(step.read for step in steps)),
+            _composed(tuple(step.write for step in reversed(steps))),
+            tables[-1] if tables else None,
+        )
+
+    # ── Reading one rule ─────────────────────────────────────────────────────────────────────────────────────────
 
     def value(self, bound: Bound) -> Value:
-        """What one rule reads out of a scope: a common value, or MISSING."""
+        """What one rule with one native path makes of the value that stands there (not null)."""
         rule = bound.rule
-        if rule.join is not None:
-            return self._joined(bound)
-        if rule.gather:
-            return self._gathered(bound)
-        chain = self.chain(rule)
-        take, reads = taker(bound.natives[0]), chain.reads
+        convert, _, table = self._chain(rule)
         where = place(bound.natives[0])
         nothing = rule.fillers + ((rule.absent,) if rule.has_absent else ())
-        if chain.table is not None:
-            return self._mapped(bound, chain, take, where, nothing)
-        convert = _composed(reads)
+        if convert is None and not nothing:
+            return lambda value, notes: value
         unreadable = rule.unreadable
 
-        def read(scope: Any, notes: list[Note]) -> Any:
-            value = take(scope)
-            if value is MISSING or value is None:
-                return MISSING
+        def read(value: Any, notes: list[Note]) -> Any:
             for each in nothing:
                 if value == each and type(value) is type(each):
                     return MISSING
+            if convert is None:
+                return value
             try:
-                return convert(value)
+                made = convert(value)
             except Unfit as error:
                 if unreadable is not None:
                     notes.append((where, "set-aside", unreadable))
                     return MISSING
                 raise _refused(error, where) from None
+            if table is not None and type(made) is Unmapped:
+                told = f"The open table {table.name!r} does not know the code; it is kept as it is."
+                notes.append((where, "unmapped-code", told))
+                return str(made)
+            return made
 
-        if convert is None:
+        return read
 
-            def read_plain(scope: Any, notes: list[Note]) -> Any:
+    def leaf_reader(self, bound: Bound, shared: bool) -> Reader:
+        """A rule as a leaf of dispatch: it is given the value at its native place."""
+        rule = bound.rule
+        default = self.default(rule)
+        put = putter(bound.common, tuple)
+        name: Any = bound.common[0] if len(bound.common) == 1 else None
+        convert, _, table = self._chain(rule)
+        simple = name is not None and default is None and not shared
+        if simple and convert is None and not rule.fillers and not rule.has_absent:
+
+            def read_as_is(value: Any, out: dict[str, Any], _notes: list[Note]) -> None:
+                out[name] = value
+
+            return read_as_is
+        if simple and convert is not None and table is None and not rule.fillers and rule.unreadable is None:
+            return _converting_reader(name, convert, rule, place(bound.natives[0]))
+        value_of = self.value(bound)
+        held = taker(bound.common)
+
+        def read(value: Any, out: dict[str, Any], notes: list[Note]) -> None:
+            made = value_of(value, notes)
+            if (
+                made is not MISSING
+                and (default is None or made != default)
+                and not (shared and held(out) is not MISSING)
+            ):
+                put(out, made)
+
+        return read
+
+    def _whole_reader(self, bound: Bound, shared: bool) -> Reader:
+        """A rule that is given the object that it stands in: with a condition, several parts, or a shared place."""
+        rule = bound.rule
+        asked = _asked(rule.when, len(rule.natives[0]) - len(bound.natives[0])) if rule.when is not None else None
+        if rule.join is not None or rule.gather:
+            leaf = self._parts_reader(bound)
+        else:
+            take, inner = taker(bound.natives[0]), self.leaf_reader(bound, shared)
+
+            def leaf(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
                 value = take(scope)
-                if value is MISSING or value is None:
-                    return MISSING
-                for each in nothing:
-                    if value == each and type(value) is type(each):
-                        return MISSING
-                if type(value) is dict or type(value) is list:
-                    raise Refusal(SHAPE, "a value is expected", where)
-                return value
+                if value is not MISSING and value is not None:
+                    inner(value, out, notes)
 
-            return read_plain
-        return read
+        if asked is None:
+            return leaf
+        condition = asked
 
-    def _mapped(self, bound: Bound, chain: _Chain, take: Take, where: Place, nothing: tuple[Any, ...]) -> Value:
-        reads = chain.reads
-        name = chain.table.name if chain.table is not None else ""
-
-        def read(scope: Any, notes: list[Note]) -> Any:
-            value = take(scope)
-            if value is MISSING or value is None or any(same(value, each) for each in nothing):
-                return MISSING
-            try:
-                for turn in reads:
-                    value = turn(value)
-            except Unfit as error:
-                raise _refused(error, where) from None
-            if type(value) is Unmapped:
-                notes.append(
-                    (where, "unmapped-code", f"The open table {name!r} does not know the code; it is kept as it is.")
-                )
-                return str(value)
-            return value
+        def read(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
+            if condition(scope):
+                leaf(scope, out, notes)
 
         return read
 
-    def _joined(self, bound: Bound) -> Value:
+    def _parts_reader(self, bound: Bound) -> Reader:
+        rule = bound.rule
         takes = tuple((taker(path), place(path)) for path in bound.natives)
-        between = bound.rule.join or ""
-        fillers = bound.rule.fillers
-        convert = _composed(self.chain(bound.rule).reads)
+        fillers = rule.fillers
+        convert, _, _ = self._chain(rule)
+        between = rule.join
+        put, held = putter(bound.common, tuple), taker(bound.common)
 
-        def read(scope: Any, notes: list[Note]) -> Any:
+        def read(scope: Any, out: dict[str, Any], _notes: list[Note]) -> None:
             parts: list[str] = []
             for take, where in takes:
                 part = take(scope)
@@ -190,87 +258,27 @@ class Compiler:
                 if type(part) is not str:
                     raise Refusal(UNFIT, "not a text", where)
                 parts.append(part)
-            if not parts:
-                return MISSING
+            if not parts or held(out) is not MISSING:
+                return
+            if between is None:
+                put(out, tuple(parts))
+                return
             try:
-                return between.join(parts) if convert is None else convert(between.join(parts))
+                put(out, between.join(parts) if convert is None else convert(between.join(parts)))
             except Unfit as error:
                 raise _refused(error, takes[0][1]) from None
 
         return read
 
-    def _gathered(self, bound: Bound) -> Value:
-        takes = tuple((taker(path), place(path)) for path in bound.natives)
-        fillers = bound.rule.fillers
-
-        def read(scope: Any, notes: list[Note]) -> Any:
-            parts: list[str] = []
-            for take, where in takes:
-                part = take(scope)
-                if part is MISSING or part is None or any(same(part, each) for each in fillers):
-                    continue
-                if type(part) is not str:
-                    raise Refusal(UNFIT, "not a text", where)
-                parts.append(part)
-            return tuple(parts) if parts else MISSING
-
-        return read
-
-    def reader(self, bound: Bound) -> Reader:
-        value, put = self.value(bound), putter(bound.common, tuple)
-        default = self.default(bound.rule)
-        asked = _asked(bound.rule.when, self._scope_of(bound)) if bound.rule.when else None
-        if default is not None:
-
-            def read_unless_default(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
-                if asked is not None and not asked(scope):
-                    return
-                made = value(scope, notes)
-                if made is not MISSING and made != default:
-                    put(out, made)
-
-            return read_unless_default
-        if asked is not None:
-            condition = asked
-
-            def read_if(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
-                if condition(scope):
-                    made = value(scope, notes)
-                    if made is not MISSING:
-                        put(out, made)
-
-            return read_if
-        if len(bound.common) == 1:
-            name: Any = bound.common[0]
-
-            def read_one(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
-                made = value(scope, notes)
-                if made is not MISSING:
-                    out[name] = made
-
-            return read_one
-
-        def read(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
-            made = value(scope, notes)
-            if made is not MISSING:
-                put(out, made)
-
-        return read
-
-    def _scope_of(self, bound: Bound) -> int:
-        """How many steps of the rule's native path lie before its scope."""
-        return len(bound.rule.natives[0]) - len(bound.natives[0]) if bound.natives else 0
-
     def finisher(self, bound: Bound) -> Finisher:
-        """What is set after all rules of a scope were read: constants and derivations."""
+        """What is set after all rules of an object were read: a constant, or a derivation."""
         rule = bound.rule
         if rule.derive is not None:
-            return self._derived(bound)
+            return _derivation(bound)
         parent, last = bound.common[:-1], bound.common[-1]
-        take = taker(parent)
-        const = rule.const
-        if const == self.default(rule) and self.default(rule) is not None:
-            return lambda out: None
+        take, const, default = taker(parent), rule.const, self.default(rule)
+        if default is not None and same(const, default):
+            return _nothing
 
         def finish(out: dict[str, Any]) -> None:
             holder = take(out)
@@ -279,90 +287,71 @@ class Compiler:
 
         return finish
 
-    def _derived(self, bound: Bound) -> Finisher:
-        take = taker(bound.common)
-        kind = bound.rule.derive or ""
-        where = tuple(segment for segment in bound.common if not isinstance(segment, Each))
-        foreign = kind.partition(" ")[2]
+    # ── Writing one rule ─────────────────────────────────────────────────────────────────────────────────────────
 
-        def finish(out: dict[str, Any]) -> None:
-            held = take(out)
-            if held is MISSING:
-                return
-            original, office = held.get("original"), held.get("office", "")
-            try:
-                if foreign:
-                    held.update(transforms.foreign(office, original, foreign))
-                else:
-                    made = transforms.number(held.get("scheme", ""), office, original)
-                    held["normalised"] = made["normalised"]
-                    if made["office"] != office:
-                        raise Unfit(f"the number names the office {made['office']}, the record {office}")
-            except Unfit as error:
-                raise Refusal(UNFIT, f"in the common record: {error}", where) from None
-
-        return finish
-
-    # writing
-
-    def writer(self, bound: Bound) -> Writer:
+    def leaf_writer(self, bound: Bound, shared: bool) -> Writer:
+        """A rule as a leaf of dispatch: it is given the value at its common place."""
         rule = bound.rule
-        if rule.join is not None:
-            return self._split_writer(bound)
-        if rule.gather:
-            return self._spread_writer(bound)
-        default = self.default(rule)
-        take = _taker_of_common(bound.common, default)
-        put = putter(bound.natives[0], list)
-        held = _holds(bound.natives[0])
-        convert = _composed(self.chain(rule).writes)
+        _, convert, _ = self._chain(rule)
+        native = bound.natives[0]
+        put = putter(native, list)
+        held = _holds(native)
         where = tuple(segment for segment in bound.common if not isinstance(segment, Each))
-        lossy, sentinel, has_sentinel = rule.lossy is not None, rule.absent, rule.has_absent
-        asked = _asked_common(rule.when, bound) if rule.when is not None and rule.when.common is not None else None
-        fillers = rule.fillers
-        name: Any = bound.natives[0][0] if len(bound.natives[0]) == 1 else None
+        name: Any = native[0] if len(native) == 1 else None
+        if convert is None and name is not None and not shared:
 
-        def write(record: Any, native: dict[str, Any]) -> None:
-            if asked is not None and not asked(record):
-                return
-            value = take(record)
-            if value is MISSING:
-                if has_sentinel and held(native) is MISSING:
-                    put(native, sentinel)
+            def write_as_is(value: Any, out: dict[str, Any]) -> None:
+                out[name] = value
+
+            return write_as_is
+        lossy = rule.lossy is not None
+
+        def write(value: Any, out: dict[str, Any]) -> None:
+            if shared and held(out) is not MISSING:
                 return
             if convert is not None:
                 try:
                     value = convert(value)
                 except Unfit as error:
-                    if not lossy:
-                        raise _refused(error, where) from None
-                    if has_sentinel and held(native) is MISSING:
-                        put(native, sentinel)
-                    return
-            elif type(value) is tuple or type(value) is dict:
-                raise Refusal(SHAPE, "a value is expected", where)
-            if name is not None:
-                if name not in native:
-                    native[name] = value
-            elif held(native) is MISSING:
-                put(native, value)
+                    if lossy:
+                        return
+                    raise _refused(error, where) from None
+            put(out, value)
 
-        del fillers
+        return write
+
+    def _whole_writer(self, bound: Bound, shared: bool) -> Writer:
+        rule = bound.rule
+        default = self.default(rule)
+        if rule.join is not None:
+            leaf: Writer = self._split_writer(bound)
+        elif rule.gather:
+            leaf = self._spread_writer(bound)
+        else:
+            leaf = self.leaf_writer(bound, shared)
+        take = _taker_or_default(bound.common, default)
+        asked = _asked_common(rule.when, bound) if rule.when is not None and rule.when.common is not None else None
+        fills = rule.has_absent and not self.fills
+        put, held, absent = putter(bound.natives[0], list), _holds(bound.natives[0]), rule.absent
+
+        def write(record: Any, native: dict[str, Any]) -> None:
+            if asked is None or asked(record):
+                value = take(record)
+                if value is not MISSING:
+                    leaf(value, native)
+            if fills and held(native) is MISSING:
+                put(native, absent)
+
         return write
 
     def _split_writer(self, bound: Bound) -> Writer:
         rule = bound.rule
-        take = _taker_of_common(bound.common, self.default(rule))
-        puts = tuple((taker(path), putter(path, list)) for path in bound.natives)
-        between = rule.join or ""
-        convert = _composed(self.chain(rule).writes)
+        puts = tuple((_holds(path), putter(path, list)) for path in bound.natives)
+        between, lossy = rule.join or "", rule.lossy is not None
+        _, convert, _ = self._chain(rule)
         where = tuple(segment for segment in bound.common if not isinstance(segment, Each))
-        lossy = rule.lossy is not None
 
-        def write(record: Any, native: dict[str, Any]) -> None:
-            value = take(record)
-            if value is MISSING:
-                return
+        def write(value: Any, native: dict[str, Any]) -> None:
             try:
                 if convert is not None:
                     value = convert(value)
@@ -380,15 +369,11 @@ class Compiler:
         return write
 
     def _spread_writer(self, bound: Bound) -> Writer:
-        take = _taker_of_common(bound.common, None)
         puts = tuple(putter(path, list) for path in bound.natives)
         where = tuple(segment for segment in bound.common if not isinstance(segment, Each))
         lossy = bound.rule.lossy is not None
 
-        def write(record: Any, native: dict[str, Any]) -> None:
-            values = take(record)
-            if values is MISSING:
-                return
+        def write(values: Any, native: dict[str, Any]) -> None:
             if len(values) > len(puts) and not lossy:
                 raise Refusal(UNFIT, f"{len(values)} entries for {len(puts)} members", where)
             for put, part in zip(puts, values, strict=False):
@@ -396,186 +381,171 @@ class Compiler:
 
         return write
 
-    # groups
+    # ── Groups ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def group(self, bounds: Sequence[Bound]) -> Group:
-        plain: list[Bound] = []
-        lists: dict[tuple[Path, Path], list[Bound]] = {}
-        loose: list[tuple[Path, Bound]] = []
+        """The closures for one object."""
+        parts = self._sorted(bounds)
+        lists = [self._list(native, common, members) for (native, common), members in parts.lists.items()]
+        reads, writes = Switch[Reader](), Switch[Writer]()
+        readers: list[tuple[int, Reader]] = []
+        writers: list[tuple[int, Writer]] = []
+        rules = [bound for bound in parts.plain if bound.natives]
+        into = Counter(bound.common for bound in rules if bound.rule.way != "write")
+        onto = Counter(path for bound in rules if bound.rule.way != "read" for path in bound.natives)
+        for bound in rules:
+            self._place_rule(bound, into, onto, (reads, readers), (writes, writers))
+        several = Counter(each.common for each in lists)
+        for each in lists:
+            if several[each.common] == 1 and first_each(each.native) == len(each.native) - 1 and 0 not in each.native:
+                reads.add(each.native[:-1], each.read)
+            else:
+                readers.append((each.line, _list_reader(each)))
+        for common in several:
+            mine = [each for each in lists if each.common == common]
+            if len(mine) == 1 and not mine[0].accepts:
+                writes.add(common[:-1], _one_list_writer(mine[0]))
+            else:
+                writes.add(common[:-1], _lists_writer(mine))
+        made = Group()
+        made.readers = (
+            *((read_switch(reads),) if reads else ()),
+            *(read for _, read in sorted(readers, key=lambda pair: pair[0])),
+        )
+        made.writers = (
+            *(write for _, write in sorted(writers, key=lambda pair: pair[0])),
+            *((write_switch(writes),) if writes else ()),
+        )
+        if reads.leaves:  # the entry is itself the value
+            made.readers = (*reads.leaves, *made.readers[1:])
+        consts = [bound for bound in parts.plain if bound.rule.has_const]
+        made.finishers = tuple(self.finisher(bound) for bound in consts)
+        made.accepts = tuple(
+            _accept(bound, self.default(bound.rule), strict=bound.rule.lossy is None) for bound in consts
+        )
+        made.derivations = tuple(self.finisher(bound) for bound in parts.plain if bound.rule.derive is not None)
+        return made
+
+    def _place_rule(
+        self,
+        bound: Bound,
+        into: Counter[Path],
+        onto: Counter[Path],
+        reading: tuple[Switch[Reader], list[tuple[int, Reader]]],
+        writing: tuple[Switch[Writer], list[tuple[int, Writer]]],
+    ) -> None:
+        rule = bound.rule
+        parts = rule.join is not None or rule.gather
+        if rule.way != "write":
+            shared = into[bound.common] > 1
+            if parts or shared or rule.when is not None:
+                reading[1].append((rule.line, self._whole_reader(bound, shared)))
+            else:
+                reading[0].add(bound.natives[0], self.leaf_reader(bound, shared))
+        if rule.way != "read":
+            shared = any(onto[path] > 1 for path in bound.natives)
+            always = self.default(rule) is not None or (rule.has_absent and not self.fills)
+            if parts or shared or always or rule.when is not None:
+                writing[1].append((rule.line, self._whole_writer(bound, shared)))
+            else:
+                writing[0].add(bound.common, self.leaf_writer(bound, shared))
+
+    def _sorted(self, bounds: Sequence[Bound]) -> _Parts:
+        made = _Parts()
         for bound in bounds:
             at = first_each(bound.common)
             native_at = first_each(bound.natives[0]) if bound.natives else None
             if bound.natives and (at is None) != (native_at is None):
                 raise self.fail(bound.rule.line, "the two sides do not go through the same number of lists")
             if at is None:
-                plain.append(bound)
+                made.plain.append(bound)
             elif not bound.natives:
-                loose.append((bound.common[: at + 1], bound))
+                made.loose.append((bound.common[: at + 1], bound))
             else:
                 prefix = bound.natives[0][: (native_at or 0) + 1]
                 if any(path[: len(prefix)] != prefix for path in bound.natives):
                     raise self.fail(bound.rule.line, "the native paths of one rule stand in one list")
-                lists.setdefault((prefix, bound.common[: at + 1]), []).append(
-                    Bound(
-                        bound.rule,
-                        tuple(path[len(prefix) :] for path in bound.natives),
-                        bound.common[at + 1 :],
-                        bound.full,
-                    )
+                natives = tuple(path[len(prefix) :] for path in bound.natives)
+                made.lists.setdefault((prefix, bound.common[: at + 1]), []).append(
+                    Bound(bound.rule, natives, bound.common[at + 1 :], bound.full)
                 )
-        for common, bound in loose:
+        for common, bound in made.loose:
             wanted = bound.rule.within
-            found = False
-            for (native, key_common), members in lists.items():
-                full_native = self._native_prefix(members[0], native)
-                if key_common == common and (wanted is None or wanted[: len(full_native)] == full_native):
-                    found = True
-                    members.append(Bound(bound.rule, (), bound.common[len(common) :], bound.full))
-            if not found:
+            homes = [
+                members
+                for (_, key), members in made.lists.items()
+                if key == common and (wanted is None or _whole_native(members[0])[: len(wanted)] == wanted)
+            ]
+            if not homes:
                 raise self.fail(bound.rule.line, f"no rule reads entries of {show(common)!r} here")
-        return self._assemble(plain, lists)
-
-    def _native_prefix(self, member: Bound, native: Path) -> Path:
-        whole = member.rule.natives[0]
-        return whole[: len(whole) - len(member.natives[0])] if member.natives else native
-
-    def _assemble(self, plain: list[Bound], lists: dict[tuple[Path, Path], list[Bound]]) -> Group:
-        made = Group()
-        pending: dict[Path, list[_ListPart]] = {}
-        order: list[tuple[int, Path | Bound]] = []
-        for bound in plain:
-            order.append((bound.rule.line, bound))
-        for (native, common), members in lists.items():
-            part = self._list_part(native, common, members)
-            pending.setdefault(common, []).append(part)
-            made.readers.append(part.read)
-            if len(pending[common]) == 1:
-                order.append((members[0].rule.line, common))
-        for _, each in sorted(order, key=lambda entry: entry[0]):
-            if isinstance(each, Bound):
-                self._add_plain(made, each)
-            else:
-                made.writers.append(_list_writer(each, pending[each]))
+            for members in homes:
+                members.append(Bound(bound.rule, (), bound.common[len(common) :], bound.full))
         return made
 
-    def _add_plain(self, made: Group, bound: Bound) -> None:
-        rule = bound.rule
-        if rule.has_const:
-            self.default(rule)
-            made.finishers.append(self.finisher(bound))
-            made.accepts.append(_accept_const(bound, self.default(rule), rule.lossy is not None))
-        elif rule.derive is not None:
-            self.default(rule)
-            made.derivations.append(self.finisher(bound))
-        else:
-            if rule.way != "write":
-                made.readers.append(self.reader(bound))
-            if rule.way != "read":
-                made.writers.append(self.writer(bound))
-
-    def _list_part(self, native: Path, common: Path, members: list[Bound]) -> _ListPart:
+    def _list(self, native: Path, common: Path, members: list[Bound]) -> _List:
         step = native[-1]
         if not isinstance(step, Each):  # pragma: no cover - the prefix was cut behind a list step
             raise TypeError(native)
-        values = [bound for bound in members if bound.natives]
-        leaf = len(members) == 1 and not members[0].common
-        inner = self.group(members) if not leaf else Group()
-        member = shapes.find(self.shape, members[0].full[: len(members[0].full) - len(members[0].common)])
+        first = members[0]
+        where, line = place(native), first.rule.line
+        put, held = putter(common[:-1], tuple), taker(common[:-1])
+        scalar = all(not bound.natives[0] for bound in members if bound.natives)
+        if len(members) == 1 and not first.common:
+            if first.rule.way != "both" or first.rule.when is not None:
+                raise self.fail(line, "a list of values is read and written, without conditions")
+            value_of = self.value(first)
+            take = taker(first.natives[0])
+
+            def entry_of(item: Any, notes: list[Note]) -> Any:
+                value = take(item)
+                return MISSING if value is MISSING or value is None else value_of(value, notes)
+
+            writer = self.leaf_writer(first, shared=False)
+            return _List(
+                native,
+                common,
+                line,
+                _list_leaf(step, where, entry_of, put, held),
+                _entries(native, (writer,), scalar),
+                (),
+            )
+        inner = self.group(members)
+        member = shapes.find(self.shape, first.full[: len(first.full) - len(first.common)])
         needs = member is not None and any(each.required for each in (member.shape.members or {}).values())
-        part = _ListPart(
-            common=common,
-            accepts=tuple(inner.accepts),
-            write=_entries_writer(native, inner, scalar=not any(bound.natives[0] for bound in values)),
-        )
-        take, put = taker(native[:-1]), putter(common[:-1], tuple)
-        held = taker(common[:-1])
-        where = place(native)
-        if leaf:
-            value = self.value(members[0])
-            write_leaf = self.writer(members[0])
-            part.write = _leaf_writer(native, write_leaf, scalar=not members[0].natives[0])
+        readers, finishers = inner.readers, (*inner.finishers, *inner.derivations)
+        one_reader = readers[0] if len(readers) == 1 else None
 
-            def entry_of(item: Any, notes: list[Note]) -> Any:
-                return value(item, notes)
-
-        else:
-            readers, finishers = tuple(inner.readers), (*inner.finishers, *inner.derivations)
-
-            def entry_of(item: Any, notes: list[Note]) -> Any:
-                if item is None:
-                    return MISSING
-                made: dict[str, Any] = {}
+        def object_of(item: Any, notes: list[Note]) -> Any:
+            if item is None:
+                return MISSING
+            made: dict[str, Any] = {}
+            if one_reader is not None:
+                one_reader(item, made, notes)
+            else:
                 for read in readers:
                     read(item, made, notes)
-                if not made and needs:
-                    return MISSING
-                for finish in finishers:
-                    finish(made)
-                return made
+            if not made and needs:
+                return MISSING
+            for finish in finishers:
+                finish(made)
+            return made
 
-        def read(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
-            items = take(scope)
-            if items is MISSING or items is None:
-                return
-            if type(items) is not list:
-                items = as_list(items, step, where)
-            made: list[Any] = []
-            for index, item in enumerate(items):
-                before = len(notes)
-                try:
-                    entry = entry_of(item, notes)
-                except Refusal as refusal:
-                    raise refusal.under(*where, index) from None
-                if len(notes) > before:
-                    for at in range(before, len(notes)):
-                        inside, effect, reason = notes[at]
-                        notes[at] = ((*where, index, *inside), effect, reason)
-                if entry is not MISSING:
-                    made.append(entry)
-            if made:
-                already = held(out)
-                put(out, tuple(made) if already is MISSING else (*already, *made))
-
-        part.read = read
-        return part
+        return _List(
+            native,
+            common,
+            line,
+            _list_leaf(step, where, object_of, put, held),
+            _entries(native, inner.writers, scalar),
+            inner.accepts,
+        )
 
 
-@dataclass(slots=True)
-class Group:
-    readers: list[Reader] = field(default_factory=list)
-    finishers: list[Finisher] = field(default_factory=list)
-    derivations: list[Finisher] = field(default_factory=list)
-    writers: list[Writer] = field(default_factory=list)
-    accepts: list[Accept] = field(default_factory=list)
+# ── Small closures ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(slots=True)
-class Accept:
-    """A constant: what a common record must say to be written here. `strict` where anything else is refused."""
-
-    holds: Callable[[Any], bool]
-    detail: str
-    where: Place
-    strict: bool
-
-
-def _nothing_read(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
-    return
-
-
-@dataclass(slots=True)
-class _ListPart:
-    common: Path
-    accepts: tuple[Accept, ...]
-    write: Callable[[list[tuple[int, Any]], dict[str, Any]], None]
-    read: Reader = _nothing_read
-
-
-def _composed(turns: tuple[Take, ...]) -> Any:
-    if not turns:
-        return None
-    if len(turns) == 1:
-        return turns[0]
+def _composed(turns: tuple[Take, ...]) -> Take | None:
+    if len(turns) <= 1:
+        return turns[0] if turns else None
     if len(turns) == 2:
         first, second = turns
         return lambda value: second(first(value))
@@ -592,24 +562,32 @@ def _refused(error: Unfit, where: Place) -> Refusal:
     return Refusal(UNKNOWN_CODE if isinstance(error, Unknown) else UNFIT, str(error), where)
 
 
-def as_list(items: Any, step: Each, where: Place) -> list[Any]:
-    if step.separator is not None:
-        if type(items) is not str:
-            raise Refusal(SHAPE, "a text is expected", where)
-        return items.split(step.separator)
-    if step.lone:
-        if type(items) is dict and items and all(key == str(index) for index, key in enumerate(items)):
-            return list(items.values())
-        return [] if items == {} else [items]
-    raise Refusal(SHAPE, "a list is expected", where)
+def _nothing(_out: dict[str, Any]) -> None:
+    return
 
 
-def _taker_of_common(path: Path, default: Any) -> Take:
+def _converting_reader(name: str, convert: Take, rule: RuleSpec, where: Place) -> Reader:
+    absent, has_absent = rule.absent, rule.has_absent
+
+    def read(value: Any, out: dict[str, Any], _notes: list[Note]) -> None:
+        if has_absent and value == absent and type(value) is type(absent):
+            return
+        try:
+            out[name] = convert(value)
+        except Unfit as error:
+            raise _refused(error, where) from None
+
+    return read
+
+
+def _holds(path: Path) -> Take:
+    """What was already written at a native path of the object that is being built."""
+    return taker(path) if path else lambda scope: scope.get(ITEM, MISSING)
+
+
+def _taker_or_default(path: Path, default: Any) -> Take:
     take = taker(path)
     if default is None:
-        if len(path) == 1:
-            name: Any = path[0]
-            return lambda record: record.get(name, MISSING)
         return take
     parent = taker(path[:-1])
     last: Any = path[-1]
@@ -621,130 +599,176 @@ def _taker_of_common(path: Path, default: Any) -> Take:
     return take_or_default
 
 
-def _holds(path: Path) -> Take:
-    """What was already written at a native path of the entry that is being built."""
-    return taker(path) if path else lambda scope: scope.get(ITEM, MISSING)
-
-
-def _accept_const(bound: Bound, default: Any, lossy: bool) -> Accept:
-    take = _taker_of_common(bound.common, default)
-    parent = taker(bound.common[:-1])
-    const = bound.rule.const
+def _accept(bound: Bound, default: Any, *, strict: bool) -> Accept:
+    take, parent, const = _taker_or_default(bound.common, default), taker(bound.common[:-1]), bound.rule.const
 
     def holds(record: Any) -> bool:
-        if parent(record) is MISSING:
-            return True
-        return same(take(record), const)
+        return parent(record) is MISSING or same(take(record), const)
 
     where = tuple(segment for segment in bound.common if not isinstance(segment, Each))
-    return Accept(holds, f"this format holds {const!r} alone", where, not lossy)
+    return Accept(holds, f"this format holds {const!r} alone", where, strict)
 
 
-def _list_writer(common: Path, parts: list[_ListPart]) -> Writer:
-    """Writes a common list, each entry to the first native list that takes it."""
-    take = taker(common[:-1])
-    where = place(common)
-    if len(parts) == 1 and not parts[0].accepts:
-        only = parts[0].write
+def _derivation(bound: Bound) -> Finisher:
+    take = taker(bound.common)
+    foreign = (bound.rule.derive or "").partition(" ")[2]
+    where = tuple(segment for segment in bound.common if not isinstance(segment, Each))
 
-        def write_all(record: Any, native: dict[str, Any]) -> None:
-            entries = take(record)
-            if entries is not MISSING and entries:
-                try:
-                    only(list(enumerate(entries)), native)
-                except Refusal as refusal:
-                    raise refusal.under(*where) from None
-
-        return write_all
-
-    def write(record: Any, native: dict[str, Any]) -> None:
-        entries = take(record)
-        if entries is MISSING or not entries:
+    def finish(out: dict[str, Any]) -> None:
+        held = take(out)
+        if held is MISSING:
             return
-        chosen: list[list[tuple[int, Any]]] = [[] for _ in parts]
+        original, office = held.get("original"), held.get("office", "")
+        try:
+            if foreign:
+                held.update(transforms.foreign(office, original, foreign))
+                return
+            made = transforms.number(held.get("scheme", ""), office, original)
+        except Unfit as error:
+            raise Refusal(UNFIT, f"in the common record: {error}", where) from None
+        held["normalised"] = made["normalised"]
+
+    return finish
+
+
+def _whole_native(member: Bound) -> Path:
+    """The native path of the list that a rule's entries stand in, from the root."""
+    whole = member.rule.natives[0]
+    return whole[: len(whole) - len(member.natives[0])]
+
+
+# ── Lists ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_list(items: Any, step: Each, where: Place) -> list[Any]:
+    """The entries of what stands where a list is expected, as far as the path allows for it. Raises Refusal."""
+    if step.separator is not None:
+        if type(items) is not str:
+            raise Refusal(SHAPE, "a text is expected", where)
+        return items.split(step.separator)
+    if step.lone:
+        if type(items) is dict and items and all(key == str(index) for index, key in enumerate(items)):
+            return list(items.values())
+        return [] if items == {} else [items]
+    raise Refusal(SHAPE, "a list is expected", where)
+
+
+def _list_leaf(
+    step: Each, where: Place, entry_of: Value, put: Callable[[dict[str, Any], Any], None], held: Take
+) -> Reader:
+    def read(items: Any, out: dict[str, Any], notes: list[Note]) -> None:
+        if type(items) is not list:
+            items = as_list(items, step, where)
+        made: list[Any] = []
+        index, before = 0, len(notes)
+        try:
+            for item in items:
+                entry = entry_of(item, notes)
+                if len(notes) > before:
+                    for at in range(before, len(notes)):
+                        inside, effect, reason = notes[at]
+                        notes[at] = ((*where, index, *inside), effect, reason)
+                    before = len(notes)
+                if entry is not MISSING:
+                    made.append(entry)
+                index += 1
+        except Refusal as refusal:
+            raise refusal.under(*where, index) from None
+        if made:
+            already = held(out)
+            put(out, tuple(made) if already is MISSING else (*already, *made))
+
+    return read
+
+
+def _list_reader(each: _List) -> Reader:
+    """A list that shares its common list with another: taken from the whole object, in the order of the rules."""
+    take, leaf = taker(each.native[:-1]), each.read
+
+    def read(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
+        items = take(scope)
+        if items is not MISSING and items is not None:
+            leaf(items, out, notes)
+
+    return read
+
+
+def _one_list_writer(only: _List) -> Writer:
+    write, where = only.write, place(only.common)
+
+    def write_all(entries: Any, native: dict[str, Any]) -> None:
+        try:
+            write(tuple(enumerate(entries)), native)
+        except Refusal as refusal:
+            raise refusal.under(*where) from None
+
+    return write_all
+
+
+def _lists_writer(lists: list[_List]) -> Writer:
+    """Writes a common list, each entry to the first native list that takes it."""
+    where = place(lists[0].common)
+
+    def write(entries: Any, native: dict[str, Any]) -> None:
+        chosen: list[list[tuple[int, Any]]] = [[] for _ in lists]
         for index, entry in enumerate(entries):
-            for part, mine in zip(parts, chosen, strict=True):
-                if all(accept.holds(entry) for accept in part.accepts):
+            for each, mine in zip(lists, chosen, strict=True):
+                if all(accept.holds(entry) for accept in each.accepts):
                     mine.append((index, entry))
                     break
-        for part, mine in zip(parts, chosen, strict=True):
+        for each, mine in zip(lists, chosen, strict=True):
             if mine:
                 try:
-                    part.write(mine, native)
+                    each.write(mine, native)
                 except Refusal as refusal:
                     raise refusal.under(*where) from None
 
     return write
 
 
-def _entries_writer(
-    native: Path, inner: Group, scalar: bool
-) -> Callable[[list[tuple[int, Any]], dict[str, Any]], None]:
-    writers = inner.writers
-    finish = _list_putter(native)
-
-    def write(entries: list[tuple[int, Any]], out: dict[str, Any]) -> None:
-        made: list[Any] = []
-        for index, entry in entries:
-            holder: dict[str, Any] = {}
-            try:
-                for each in writers:
-                    each(entry, holder)
-            except Refusal as refusal:
-                raise refusal.under(index) from None
-            made.append(holder.get(ITEM, "") if scalar else holder)
-        try:
-            finish(out, made)
-        except Unfit as error:
-            raise Refusal(UNFIT, str(error), ()) from None
-
-    return write
-
-
-def _leaf_writer(native: Path, writer: Writer, scalar: bool) -> Callable[[list[tuple[int, Any]], dict[str, Any]], None]:
-    finish = _list_putter(native)
-
-    def write(entries: list[tuple[int, Any]], out: dict[str, Any]) -> None:
-        made: list[Any] = []
-        for index, entry in entries:
-            holder: dict[str, Any] = {}
-            try:
-                writer(entry, holder)
-            except Refusal as refusal:
-                raise refusal.under(index) from None
-            made.append(holder.get(ITEM, "") if scalar else holder)
-        try:
-            finish(out, made)
-        except Unfit as error:
-            raise Refusal(UNFIT, str(error), ()) from None
-
-    return write
-
-
-def _list_putter(native: Path) -> Callable[[dict[str, Any], list[Any]], None]:
+def _entries(native: Path, writers: tuple[Writer, ...], scalar: bool) -> Entries:
     step = native[-1]
     put = putter(native[:-1], list)
     separator = step.separator if isinstance(step, Each) else None
-    if separator is None:
-        return put
+    only = writers[0] if len(writers) == 1 else None
 
-    def put_text(out: dict[str, Any], made: list[Any]) -> None:
-        text = separator.join(made)
-        if text.split(separator) != made:
-            raise Unfit(f"an entry holds the separator {separator!r}")
-        put(out, text)
+    def write(entries: Sequence[tuple[int, Any]], out: dict[str, Any]) -> None:
+        made: list[Any] = []
+        index = 0
+        try:
+            for index, entry in entries:
+                holder: dict[str, Any] = {}
+                if only is not None:
+                    only(entry, holder)
+                else:
+                    for each in writers:
+                        each(entry, holder)
+                made.append(holder.get(ITEM, "") if scalar else holder)
+        except Refusal as refusal:
+            raise refusal.under(index) from None
+        if separator is not None:
+            text = separator.join(made)
+            if text.split(separator) != made:
+                raise Refusal(UNFIT, f"an entry holds the separator {separator!r}", ())
+            put(out, text)
+        else:
+            put(out, made)
 
-    return put_text
+    return write
 
 
 # ── Conditions ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def tester(condition: Condition) -> Callable[[Any], bool]:
+    """Whether a value (or MISSING) is what a condition asks for."""
     values, present, unlike = condition.values, condition.present, condition.unlike
     if values is None:
         return lambda found: (found is not MISSING and found is not None) is present
     wanted = values
+    if len(wanted) == 1 and not unlike:
+        (only,) = wanted
+        return lambda found: found == only and type(found) is type(only)
     return lambda found: any(same(found, each) for each in wanted) is not unlike
 
 
@@ -757,6 +781,5 @@ def _asked(condition: Condition, before: int) -> Callable[[Any], bool] | None:
 
 def _asked_common(condition: Condition, bound: Bound) -> Callable[[Any], bool]:
     common = condition.common or ()
-    skipped = len(bound.full) - len(bound.common)
-    take, test = taker(common[skipped:]), tester(condition)
+    take, test = taker(common[len(bound.full) - len(bound.common) :]), tester(condition)
     return lambda record: test(take(record))

@@ -34,12 +34,16 @@ VALUE = fault("abi-record.value", "A value does not fit the struct.", "The membe
 Convert = Callable[[Any], Any]
 
 
+Absent = Mapping[tuple[str, ...], Any]
+"""What stands for nothing, by the names that lead to a member; zero, empty and false where nothing is named."""
+
+
 class _Struct:
-    def __init__(self, entry: Mapping[str, Any]) -> None:
+    def __init__(self, entry: Mapping[str, Any], absent: Absent) -> None:
         self.name: str = entry["name"]
         self.kind = abi.from_components(entry)
         self.selector = keccak256(f"{self.name}{self.kind.text}".encode("ascii"))[:4]
-        self.to_tree, self.from_tree, _ = _converters(entry, self.name)
+        self.to_tree, self.from_tree, _ = _converters(entry, (self.name,), absent)
 
 
 class AbiFormat:
@@ -47,7 +51,7 @@ class AbiFormat:
 
     syntax = "abi"
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, absent: Absent | None = None) -> None:
         if not isinstance(schema, list) or not schema:
             raise InputError(SCHEMA)
         for entry in schema:
@@ -58,7 +62,7 @@ class AbiFormat:
                 or entry.get("type") != "tuple"
             ):
                 raise InputError(SCHEMA, "each entry is a named tuple")
-        self.structs = {entry["name"]: _Struct(entry) for entry in schema}
+        self.structs = {entry["name"]: _Struct(entry, absent or {}) for entry in schema}
         self._by_selector = {struct.selector: struct for struct in self.structs.values()}
         if len(self._by_selector) != len(schema):
             raise InputError(SCHEMA, "two structs have one name or one selector")
@@ -89,22 +93,23 @@ class AbiFormat:
         return self.structs[name]
 
 
-def _converters(entry: Mapping[str, Any], where: str) -> tuple[Convert, Convert, Any]:
+def _converters(entry: Mapping[str, Any], names: tuple[str, ...], absent: Absent) -> tuple[Convert, Convert, Any]:
     """To the tree, from the tree, and the value that stands for nothing."""
     kind = entry.get("type")
+    where = ".".join(names)
     if not isinstance(kind, str):
         raise InputError(SCHEMA, "a member without a type", where=where)
     if kind.endswith("]"):
-        base, _, size = kind[:-1].rpartition("[")
-        to_item, from_item, nothing = _converters({**entry, "type": base}, where)
-        return _list_converters(to_item, from_item, nothing, int(size) if size else None, where)
+        base, _, count = kind[:-1].rpartition("[")
+        to_item, from_item, nothing = _converters({**entry, "type": base}, names, absent)
+        return _list_converters(to_item, from_item, nothing, int(count) if count else None, where)
     if kind == "tuple":
-        return _struct_converters(entry, where)
+        return _struct_converters(entry, names, absent)
     if kind.startswith("bytes") or kind == "address":
         size = 20 if kind == "address" else int(kind[5:] or 0)
-        return _hex, _from_hex(where, size), "0x" + "00" * size
+        return _hex, _from_hex(where, size), absent.get(names, "0x" + "00" * size)
     zero: Any = {"string": "", "bool": False}.get(kind, 0)
-    return _same, _same, zero
+    return _same, _same, absent.get(names, zero)
 
 
 def _same(value: Any) -> Any:
@@ -146,7 +151,10 @@ def _list_converters(
     return to_tree, from_tree, [nothing] * (size or 0)
 
 
-def _struct_converters(entry: Mapping[str, Any], where: str) -> tuple[Convert, Convert, Any]:
+def _struct_converters(
+    entry: Mapping[str, Any], names: tuple[str, ...], absent: Absent
+) -> tuple[Convert, Convert, Any]:
+    where = ".".join(names)
     components = entry.get("components")
     if not isinstance(components, list) or not components:
         raise InputError(SCHEMA, "a tuple without components", where=where)
@@ -155,9 +163,9 @@ def _struct_converters(entry: Mapping[str, Any], where: str) -> tuple[Convert, C
         name = component.get("name") if isinstance(component, dict) else None
         if not isinstance(name, str) or not name:
             raise InputError(SCHEMA, "a component without a name", where=where)
-        members.append((name, *_converters(component, f"{where}.{name}")))
-    names = frozenset(name for name, *_ in members)
-    if len(names) != len(members):
+        members.append((name, *_converters(component, (*names, name), absent)))
+    known = frozenset(name for name, *_ in members)
+    if len(known) != len(members):
         raise InputError(SCHEMA, "one name twice", where=where)
     readers = tuple((name, None if to is _same else to) for name, to, _, _ in members)
 
@@ -167,7 +175,7 @@ def _struct_converters(entry: Mapping[str, Any], where: str) -> tuple[Convert, C
     writers = tuple((name, back, nothing) for name, _, back, nothing in members)
 
     def from_tree(value: Any) -> Any:
-        if type(value) is not dict or not names.issuperset(value):
+        if type(value) is not dict or not known.issuperset(value):
             raise InputError(VALUE, "not an object with the struct's members", where=where)
         return tuple([back(value.get(name, nothing)) for name, back, nothing in writers])
 
