@@ -6,30 +6,38 @@ import pytest
 
 from gateway.dossier.checks import CHECKS
 from gateway.trust.credential import CHECKS as CREDENTIAL_CHECKS
+from gateway_evm.verifier import CHECKS as EVM_CHECKS
 from gateway_sandbox.verifier import CHECKS as SANDBOX_CHECKS
-from tests.unit.dossier.corpus import CASES, GOOD
+from tests.unit.dossier import corpus, corpus_evm
+from tests.unit.dossier.corpus import Case
+
+CASES = {**corpus.CASES, **corpus_evm.CASES}
+GOOD = {"sandbox/1": corpus.GOOD, "evm-receipt/1": corpus_evm.GOOD}
 
 ASKED_BEFORE = {
     "sandbox.shared": "evidence.shared looks for what is missing before any verifier is asked",
     "sandbox.digest": "only what has the digest of its name is handed to a verifier",
+    "evm.shared": "as sandbox.shared",
 }
 """Checks of verifiers that nothing in a dossier can reach; the verifiers' own tests fail them."""
 
 
-def test_the_good_file_passes() -> None:
-    verdict = GOOD.verdict()
+@pytest.mark.parametrize("good", GOOD.values(), ids=GOOD)
+def test_the_good_file_passes(good: Case) -> None:
+    verdict = good.verdict()
     assert [check for check in verdict.checks if check.outcome != "passed"] == []
     assert (verdict.indication, verdict.sub_indication) == ("TOTAL-PASSED", None)
 
 
 def test_every_check_that_is_declared_has_its_file() -> None:
-    declared = {*CHECKS, *CREDENTIAL_CHECKS, *SANDBOX_CHECKS}
+    declared = {*CHECKS, *CREDENTIAL_CHECKS, *SANDBOX_CHECKS, *EVM_CHECKS}
     assert declared - set(CASES) == set(ASKED_BEFORE)
     assert set(CASES) - declared == set()
 
 
-def test_every_check_that_is_made_of_the_good_file_is_declared() -> None:
-    assert {check.id for check in GOOD.verdict().checks} <= {*CASES, *ASKED_BEFORE}
+@pytest.mark.parametrize("good", GOOD.values(), ids=GOOD)
+def test_every_check_that_is_made_of_the_good_file_has_its_file(good: Case) -> None:
+    assert {check.id for check in good.verdict().checks} <= {*CASES, *ASKED_BEFORE}
 
 
 @pytest.mark.parametrize("name", CASES)
