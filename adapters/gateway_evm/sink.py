@@ -109,7 +109,7 @@ def gas_of(data: bytes, packed: Sequence[bytes]) -> int:
     zeros = data.count(0)
     rest = len(data) - zeros
     largest = max(map(len, packed), default=0) // 32
-    work = 35_000 + 75_600 * len(packed) + 3 * len(data) + 2 * largest * largest // 512
+    work = 35_000 + 53_600 * len(packed) + 3 * len(data) + 2 * largest * largest // 512
     return max(21_000 + 4 * zeros + 16 * rest + work, 21_000 + 10 * zeros + 40 * rest)
 
 

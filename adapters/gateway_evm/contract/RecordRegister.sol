@@ -28,10 +28,11 @@ contract RecordRegister {
         bytes body;
     }
 
-    /// The newest entry of a subject: hash of the entry, how many entries there were, whether it withdraws.
+    /// The newest entry of a subject, in one word of storage: the first 27 bytes of the entry's hash, how many entries
+    /// there were, whether it withdraws.
     struct Subject {
-        bytes32 hash;
-        uint64 revision;
+        bytes27 hash;
+        uint32 revision;
         bool withdrawn;
     }
 
@@ -118,11 +119,8 @@ contract RecordRegister {
         digests[key] = digest;
         bytes32 hash = sha256(abi.encode(entry));
         bytes32 name = sha256(abi.encodePacked(entry.salt, entry.subject));
-        Subject storage subject = subjects[name];
-        uint64 revision = subject.revision + 1;
-        subject.hash = hash;
-        subject.revision = revision;
-        subject.withdrawn = entry.withdrawn;
+        uint32 revision = subjects[name].revision + 1;
+        subjects[name] = Subject(bytes27(hash), revision, entry.withdrawn);
         if (entry.withdrawn) emit Withdrawn(key, name, revision, hash);
         else emit Recorded(key, name, revision, hash);
     }
