@@ -101,7 +101,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str 
         made.add_column(heading, overflow="fold")
     for row in rows:
         made.add_row(*(Text.from_ansi(cell) for cell in row))
-    console().print(made)
+    screen = console()
+    with screen.capture() as shown:
+        screen.print(made)
+    for line in shown.get().splitlines():
+        click.echo(line.rstrip())
 
 
 @contextmanager
