@@ -260,7 +260,9 @@ def _slow(data: bytes, label: str, limits: Limits, canonical: bool) -> Examinati
 
     if document.get("@context") != list(CONTEXTS):
         return stop(contexts, f"they are not {' and '.join(CONTEXTS)}", "@context")
-    inside = _inner_context(document)
+    # The proof has no terms of ours; its members are held to their own list below.
+    unsecured = {name: member for name, member in document.items() if name != "proof"}
+    inside = _inner_context(unsecured)
     if inside is not None:
         return stop(contexts, "a context stands inside the document", inside)
     binding = document.get("recordBinding")
@@ -272,20 +274,19 @@ def _slow(data: bytes, label: str, limits: Limits, canonical: bool) -> Examinati
         return stop(numbers, "the number is no integer up to 2^53", inexact)
     checks.append(passed(numbers, label))
 
-    bad_id = _bad_id(document)
+    bad_id = _bad_id(unsecured)
     if bad_id is not None:
         return stop(ids, "the id is no IRI, or holds a blank", bad_id)
     checks.append(passed(ids, label))
 
-    # The proof has no terms of ours; its members are held to their own list below.
-    undefined = context.undefined_terms({name: member for name, member in document.items() if name != "proof"})
+    undefined = context.undefined_terms(unsecured)
     if undefined:
         place, _, what = undefined[0].partition(": ")
         return stop(terms, what, place)
     checks.append(passed(terms, label))
 
     try:
-        node = msgspec.convert({**document, "proof": _SOUND_PROOF}, _CredentialNode)
+        node = msgspec.convert({**unsecured, "proof": _SOUND_PROOF}, _CredentialNode)
     except (msgspec.ValidationError, RecursionError) as error:
         reason, _, place = str(error).partition(" - at ")
         return stop(shape, reason, place.strip("`") or None)
@@ -293,8 +294,8 @@ def _slow(data: bytes, label: str, limits: Limits, canonical: bool) -> Examinati
     if fault_of_shape is not None:
         return stop(shape, fault_of_shape[1], fault_of_shape[0])
     again = msgspec.to_builtins(node)
-    again["proof"] = document.get("proof")
-    if strictjson.canonical(again) != strictjson.canonical(document):
+    del again["proof"]
+    if strictjson.canonical(again) != strictjson.canonical(unsecured):
         return stop(shape, "a member is written though it holds only what its absence says, such as null")
     checks.append(passed(shape, label))
 
@@ -343,11 +344,11 @@ _SOUND_PROOF: Final = {
 
 
 def _inner_context(value: Any, place: str = "") -> str | None:
-    """Where a context stands that is neither the document's nor its proof's; also `@vocab` and other keywords."""
+    """Where a context stands besides the document's own; also `@vocab` and other keywords."""
     if isinstance(value, dict):
         for name, member in value.items():
             here = f"{place}.{name}" if place else name
-            if name.startswith("@") and here not in ("@context", "proof.@context"):
+            if name.startswith("@") and here != "@context":
                 return here
             found = _inner_context(member, here)
             if found is not None:
@@ -369,9 +370,7 @@ def _bad_id(value: Any, place: str = "") -> str | None:
     if isinstance(value, dict):
         for name, member in value.items():
             here = f"{place}.{name}" if place else name
-            if name in ("id", "issuer", "verificationMethod") and (
-                type(member) is not str or _IRI.fullmatch(member) is None
-            ):
+            if name in ("id", "issuer") and (type(member) is not str or _IRI.fullmatch(member) is None):
                 return here
             found = _bad_id(member, here)
             if found is not None:
