@@ -179,13 +179,16 @@ async def found_all(read: Config, *, now: datetime, told: Callable[[str], None] 
 
 
 def office_writer(read: Config, name: str) -> Any:
-    """The network's settings with which its own office writes: as another writer than the gateway.
+    """The network's settings with which its own office writes.
 
-    Where settings have a `writer`, the office's is called NAME-office: a key of the key file, or just a name.
+    Where a network tells writers apart by a name, the office has one of its own, so that its writing and the
+    gateway's do not shut each other out. Where it tells them apart by a key, it is the one that may write.
     """
     settings = read.settings[name]
     fields = {each.name for each in msgspec.structs.fields(type(settings))}
-    return msgspec.structs.replace(settings, writer=f"{name}-office") if "writer" in fields else settings
+    if "writer" in fields and "writer" not in keys_that(type(settings)):
+        return msgspec.structs.replace(settings, writer=f"{name}-office")
+    return settings
 
 
 # ── keys, registry, configuration ────────────────────────────────────────────────────────────────────────────────────
@@ -211,10 +214,7 @@ def _keys(networks: Sequence[Planned]) -> dict[str, KeyKind]:
     keys: dict[str, KeyKind] = {ROOT_KEY: "ed25519", "mark": "secret"}
     for plan in networks:
         keys[f"{plan.name}-issuer"] = "ed25519"
-        for setting, (name, kind) in _named_keys(plan).items():
-            keys[name] = kind
-            if setting == "writer":
-                keys[f"{plan.name}-office"] = kind
+        keys |= dict(_named_keys(plan).values())
     return keys
 
 

@@ -44,8 +44,8 @@ class EvmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     depth: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 12
     start_block: Annotated[int, msgspec.Meta(ge=0)] = 0
     poll: Annotated[float, msgspec.Meta(ge=0.001, le=3600.0)] = 1.0
-    writer: str = ""
-    subject_key: str = ""
+    writer: Annotated[str, msgspec.Meta(extra={"key": "secp256k1"})] = ""
+    subject_key: Annotated[str, msgspec.Meta(extra={"key": "secret"})] = ""
     gas_price: Annotated[str, msgspec.Meta(pattern="^(auto|[0-9]{1,30})$")] = "auto"
     batch: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     transaction_bytes: Annotated[int, msgspec.Meta(ge=4096, le=64 * 1024 * 1024)] = 131_072

@@ -16,7 +16,7 @@ from gateway.errors import Permanent, Transient, fault
 
 if TYPE_CHECKING:
     from gateway.config import Config
-    from gateway.spi import Written
+    from gateway.spi import Prepared, Sink, Written
 
 __all__ = ["network"]
 
@@ -179,8 +179,7 @@ def segment(name: str, config_file: Path, as_json: bool) -> None:
 def write(name: str, file: Path, form: str, common: bool, timeout: float, config_file: Path, as_json: bool) -> None:
     """Put the record in FILE on the network NAME, as its own office would.
 
-    The office writes under a name or key of its own, NAME-office, and not as the gateway; so the gateway reads the
-    record as one of the office's.
+    It is written without the gateway's mark, so that the gateway reads it as one of the office's own.
 
     \b
     Examples:
@@ -224,7 +223,7 @@ async def put(
     """Writes records of the office's own and waits until they are final. Raises Permanent, Transient."""
     from gateway.assemble import open_keys
     from gateway.founding import office_writer
-    from gateway.spi import DeliveryKey, NativeRecord, Outbound, Relay, Written
+    from gateway.spi import DeliveryKey, NativeRecord, Outbound, Relay
 
     adapter, settings = read.adapters[name], office_writer(read, name)
     identity = await adapter.identify(settings)
@@ -235,24 +234,34 @@ async def put(
         digest = hashlib.sha256(content).digest()
         relay = Relay(key, os.urandom(32))
         records.append(Outbound(key, digest, subject, 1, NativeRecord(form, content), relay))
+    written: dict[bytes, Written] = {}
+    end = asyncio.get_running_loop().time() + timeout
     try:
-        attempt = await sink.prepare(records, 0)
-        await sink.submit(attempt)
-        say("waiting until it is final")
-        end = asyncio.get_running_loop().time() + timeout
-        while True:
-            outcomes = await sink.outcome(attempt)
-            final = [each for each in outcomes if isinstance(each, Written)]
-            if len(final) == len(records):
-                return [(record.key, each) for record, each in zip(records, final, strict=True)]
-            refused = [each for each in outcomes if type(each).__name__ in ("Void", "Conflict", "Refused")]
-            if refused:
-                raise Permanent(NOT_WRITTEN, str(refused[0]), where=name)
-            if asyncio.get_running_loop().time() > end:
-                raise Transient(NOT_FINAL, f"after {timeout:g} s", where=name)
-            await asyncio.sleep(0.05)
+        while len(written) < len(records):
+            left = [record for record in records if record.key not in written]
+            attempt = await sink.prepare(left, 0)
+            await sink.submit(attempt)
+            say("waiting until it is final")
+            written |= await _outcome(sink, attempt, end, name)
     finally:
         await sink.aclose()
+    return [(record.key, written[record.key]) for record in records]
+
+
+async def _outcome(sink: Sink, attempt: Prepared, end: float, name: str) -> dict[bytes, Written]:
+    """What of an attempt was written, once nothing of it is under way. Raises Permanent, Transient at the time `end`."""
+    from gateway.spi import Absent, Pending, Void, Written
+
+    while True:
+        outcomes = dict(zip(attempt.keys, await sink.outcome(attempt), strict=True))
+        for each in outcomes.values():
+            if not isinstance(each, Absent | Pending | Void | Written):
+                raise Permanent(NOT_WRITTEN, str(each), where=name)
+        if not any(isinstance(each, Pending | Absent) for each in outcomes.values()):
+            return {key: each for key, each in outcomes.items() if isinstance(each, Written)}
+        if asyncio.get_running_loop().time() > end:
+            raise Transient(NOT_FINAL, where=name)
+        await asyncio.sleep(0.05)
 
 
 @network.command()

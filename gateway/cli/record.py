@@ -152,9 +152,8 @@ def _print(read: Config, view: RecordView) -> None:
         faces.append(face_of(f"foreign, {delivery.destination}", native, library))
         lost.append((delivery.destination, loss_lines(losses)))
     click.echo(f"record {view.key.hex()}, revision {view.revision}{', withdrawn' if view.withdrawn else ''}")
-    click.echo(
-        f"  {', '.join(view.subjects)} · {view.network} ({view.office}) · {moment(view.time)} · {view.basis or '–'}"
-    )
+    place = f"{view.network} ({view.office}) · {moment(view.time)} · {view.basis or '–'}"
+    click.echo(f"  {', '.join(view.subjects)} · {place}")
     side_by_side(faces)
     for heading, lines in [(f"reading {view.format} ({view.mapping})", loss_lines(losses_in(view.losses))), *lost]:
         click.echo(click.style(f"set aside or lost, {heading}:", bold=True))
@@ -167,7 +166,7 @@ def _print(read: Config, view: RecordView) -> None:
 @record.command()
 @click.argument("key")
 @click.option(
-    "-o", "--output", "output", required=True, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), help="The file."
 )
 @click.option("--revision", type=int, help="This revision. Default: the newest.")
 @click.option("--policy", "policy_name", default="office", show_default=True, help="Policy that it must pass.")

@@ -42,8 +42,7 @@ def trace(number: str, config_file: Path, as_json: bool) -> None:
                 view.kind,
                 ", ".join(view.subjects),
                 view.network,
-                ", ".join(f"{each.destination}: {each.state}" for each in view.deliveries)
-                or "nowhere: no route let it",
+                ", ".join(f"{each.destination}: {each.state}" for each in view.deliveries) or "nowhere: no route",
             )
             for view in views
         ],
