@@ -17,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ async def drive(
         async def settle(digest: bytes) -> None:
             try:
                 while (receipt := await call("eth_getTransactionReceipt", "0x" + digest.hex())) is None:
-                    await asyncio.sleep(poll)
+                    await asyncio.sleep(poll)  # noqa: ASYNC110  # the event is on the other side of the network
                 if receipt["status"] != "0x1":
                     raise RuntimeError(f"0x{digest.hex()} failed")
             finally:
@@ -139,8 +140,6 @@ def start_anvil(binary: str, *options: str) -> tuple[subprocess.Popen[str], str]
     assert process.stdout is not None
     for line in process.stdout:
         if found := re.match(r"Listening on (\S+)", line):
-            import threading
-
             # a full pipe would stop the node
             threading.Thread(target=process.stdout.read, daemon=True).start()
             return process, f"http://{found[1]}"
