@@ -249,7 +249,7 @@ async def put(
 
 
 async def _outcome(sink: Sink, attempt: Prepared, end: float, name: str) -> dict[bytes, Written]:
-    """What of an attempt was written, once nothing of it is under way. Raises Permanent, Transient at the time `end`."""
+    """What of an attempt was written, once nothing of it is under way. Raises Permanent; Transient at `end`."""
     from gateway.spi import Absent, Pending, Void, Written
 
     while True:
