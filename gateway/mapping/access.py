@@ -124,8 +124,14 @@ def putter(path: Path, kind: type[list[Any] | tuple[Any, ...]]) -> Put:
                 inner: dict[str, Any] = {}
                 holder[name] = kind([inner]) if wraps else inner
                 holder = inner
+            elif not wraps:
+                holder = held
+            elif held:
+                holder = held[0]
             else:
-                holder = held[0] if wraps else held
+                inner = {}
+                holder[name] = kind([inner])
+                holder = inner
         holder[last] = kind([value]) if last_wraps else value
 
     return put

@@ -15,9 +15,10 @@ from typing import Any
 from gateway.errors import fault
 from gateway.mapping.access import MISSING, Place, Put, Refusal, Take, place, putter, taker
 from gateway.mapping.dispatch import Note
-from gateway.mapping.language import EmitSpec
-from gateway.mapping.paths import Each, Path, first_each, show
+from gateway.mapping.language import EmitSpec, RuleSpec
+from gateway.mapping.paths import Each, Path, first_each, lists, show
 from gateway.mapping.rules import UNFIT, Bound, Compiler, Group, as_list, tester
+from gateway.mapping.shape import KINDS
 from gateway.mapping.tables import Table
 
 __all__ = ["NO_HOLDER", "Emit", "Holder", "compile_emit"]
@@ -60,12 +61,41 @@ class _Depth:
 
 
 @dataclass(slots=True)
+class Unless:
+    """A number that a record leaves out where it is its own (`unless`): taken out after reading, put in before writing."""
+
+    outer: str | None
+    inner: str
+    own: Take
+
+    def read(self, out: dict[str, Any]) -> None:
+        own = _mark(self.own(out))
+        for holder in (out,) if self.outer is None else out.get(self.outer, ()):
+            if self.inner in holder and _mark(holder[self.inner]) == own:
+                del holder[self.inner]
+
+    def write(self, record: dict[str, Any]) -> dict[str, Any]:
+        own = self.own(record)
+        if own is MISSING:
+            return record
+        if self.outer is None:
+            return record if self.inner in record else {**record, self.inner: own}
+        if self.outer not in record:
+            return record
+        entries = tuple(entry if self.inner in entry else {**entry, self.inner: own} for entry in record[self.outer])
+        return {**record, self.outer: entries}
+
+
+@dataclass(slots=True)
 class Emit:
     """One compiled emit."""
 
     spec: EmitSpec
+    kind: Any
+    """The struct of the common record."""
     depths: tuple[_Depth, ...]
     top: Group
+    unless: tuple[Unless, ...]
     asked: tuple[tuple[int, Callable[[Any], bool]], ...]
     asked_common: tuple[Callable[[Any], bool], ...]
     sets: tuple[tuple[int, Put, Any], ...]
@@ -112,6 +142,8 @@ class Emit:
             finish(out)
         for finish in self.top.derivations:
             finish(out)
+        for each in self.unless:
+            each.read(out)
 
     def _rows(self, root: Any) -> list[tuple[tuple[Any, ...], tuple[Place, ...]]]:
         rows: list[tuple[tuple[Any, ...], tuple[Place, ...]]] = [((root,), ((),))]
@@ -145,6 +177,8 @@ class Emit:
 
     def write(self, record: Any, root: Holder) -> Place:
         """Writes one common tree below `root` and says at which native place it stands. Raises Refusal."""
+        for unless in self.unless:
+            record = unless.write(record)
         holder = root
         last = len(self.depths) - 1
         for number, depth in enumerate(self.depths):
@@ -266,13 +300,24 @@ def compile_emit(
     asked, asked_common, sets = _conditions(spec, prefixes)
     return Emit(
         spec,
+        KINDS[spec.record],
         tuple(depths),
         compiler.group(top),
+        tuple(_unless(rule, compiler) for rule in spec.rules if rule.unless is not None),
         asked,
         asked_common,
         sets,
         frozenset(other.each for other in all_emits if other is not spec),
     )
+
+
+def _unless(rule: RuleSpec, compiler: Compiler) -> Unless:
+    names = [segment for segment in rule.common or () if isinstance(segment, str)]
+    if len(names) != len(rule.common or ()) - len(lists(rule.common or ())) or len(names) != 1 + len(
+        lists(rule.common or ())
+    ):
+        raise compiler.fail(rule.line, "unless stands on a member of the record, or of the entries of one of its lists")
+    return Unless(names[0] if len(names) == 2 else None, names[-1], taker(rule.unless or ()))
 
 
 def _inherited(prefix: Path, spec: EmitSpec, all_emits: tuple[EmitSpec, ...]) -> frozenset[Path]:

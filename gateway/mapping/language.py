@@ -80,11 +80,23 @@ class RuleSpec:
     key: bool = False
     within: Path | None = None
     unreadable: str | None = None
+    unless: Path | None = None
+    terse: bool = False
 
     @property
     def title(self) -> str:
         sides = [" + ".join(paths.show(path) or "·" for path in self.natives), paths.show(self.common or ())]
         return " ↔ ".join(side for side in sides if side)
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """A native list takes only those entries of its common list whose member at `common` is one of `values`."""
+
+    line: int
+    native: Path
+    common: Path
+    values: tuple[Scalar, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,7 @@ class EmitSpec:
     when: Condition | None
     rules: tuple[RuleSpec, ...]
     lost: tuple[Lost, ...]
+    takes: tuple[Takes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +182,8 @@ def parse(text: str, where: str = "mapping.toml") -> MappingSpec:
 class _Lines:
     """Where the n-th emit, and the n-th entry of its lists, stand: TOML's own parser keeps no lines."""
 
-    _header = re.compile(r"\s*\[\[\s*(emit|aside|frame)(?:\s*\.\s*(rules|lost))?\s*\]\]")
-    _list = re.compile(r"\s*(rules|lost|aside|frame)\s*=\s*\[(.*)")
+    _header = re.compile(r"\s*\[\[\s*(emit|aside|frame)(?:\s*\.\s*(rules|lost|takes))?\s*\]\]")
+    _list = re.compile(r"\s*(rules|lost|takes|aside|frame)\s*=\s*\[(.*)")
     _entry = re.compile(r"\s*\{")
 
     def __init__(self, text: str) -> None:
@@ -189,11 +202,11 @@ class _Lines:
             elif current is None and (opened := self._list.match(line)):
                 current = opened.group(1)
                 if self._entry.match(opened.group(2)):
-                    self._note(current, emit if current in ("rules", "lost") else -1, number)
+                    self._note(current, emit if current in ("rules", "lost", "takes") else -1, number)
                 if opened.group(2).rstrip().endswith("]"):
                     current = None
             elif current is not None and self._entry.match(line):
-                self._note(current, emit if current in ("rules", "lost") else -1, number)
+                self._note(current, emit if current in ("rules", "lost", "takes") else -1, number)
             elif current is not None and line.strip().startswith("]"):
                 current = None
 
@@ -307,7 +320,7 @@ class _Reader:
 
     def _emit(self, data: dict[str, Any], index: int) -> EmitSpec:
         line = self._line
-        self._known(data, "record slot each when rules lost", "an emit")
+        self._known(data, "record slot each when rules lost takes", "an emit")
         record = self._text(data, "record", "an emit")
         if record not in RECORDS:
             self._fail(f"record is one of {', '.join(RECORDS)}")
@@ -322,10 +335,11 @@ class _Reader:
         when = self._condition(data["when"]) if "when" in data else None
         rules = tuple(self._rule(entry) for entry in self._entries(data, "rules", index))
         lost = tuple(self._lost(entry) for entry in self._entries(data, "lost", index))
+        takes = tuple(self._takes(entry) for entry in self._entries(data, "takes", index))
         self._line = line
         if not rules:
             self._fail("an emit needs rules")
-        return EmitSpec(line, record, slot, each, when, rules, lost)
+        return EmitSpec(line, record, slot, each, when, rules, lost, takes)
 
     def _condition(self, data: Any) -> Condition:
         self._known(data, "native common is is_not present", "when")
@@ -351,7 +365,7 @@ class _Reader:
     def _rule(self, data: dict[str, Any]) -> RuleSpec:
         self._known(
             data,
-            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable",
+            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable unless terse",
             "a rule",
         )
         written = data.get("native", [])
@@ -371,7 +385,7 @@ class _Reader:
         way = data.get("way", "both")
         if way not in ("both", "read", "write"):
             self._fail("way is both, read or write")
-        for flag in ("gather", "key"):
+        for flag in ("gather", "key", "terse"):
             if type(data.get(flag, False)) is not bool:
                 self._fail(f"{flag} is true or false")
         rule = RuleSpec(
@@ -392,8 +406,10 @@ class _Reader:
             when=self._condition(data["when"]) if "when" in data else None,
             way=way,
             key=data.get("key", False),
+            terse=data.get("terse", False),
             within=self._path(data["in"], "in") if "in" in data else None,
             unreadable=self._reason(data, "unreadable"),
+            unless=self._path(data["unless"], "unless") if "unless" in data else None,
         )
         self._check(rule)
         return rule
@@ -429,8 +445,21 @@ class _Reader:
             self._fail("a rule joins or gathers")
         if rule.gather and (rule.chain or rule.has_absent):
             self._fail("gather takes texts as they are")
+        if rule.unless is not None and (several or len(paths.lists(rule.common)) > 1 or paths.lists(rule.unless)):
+            self._fail("unless names another place of the record, for one value in one list at most")
         if rule.join is not None and rule.has_absent:
             self._fail("join has no absent value")
+
+    def _takes(self, data: dict[str, Any]) -> Takes:
+        self._known(data, "native common is", "takes")
+        native, common = self._path(data.get("native"), "native"), self._path(data.get("common"), "common")
+        wanted = data.get("is", [])
+        values = tuple(self._scalar(each, "is") for each in (wanted if isinstance(wanted, list) else [wanted]))
+        if not native or not isinstance(native[-1], Each) or not any(isinstance(step, Each) for step in common):
+            self._fail("takes names a native list, and a member of the entries of a common one")
+        if not values:
+            self._fail("takes needs at least one value in `is`")
+        return Takes(self._line, native, common, values)
 
     def _lost(self, data: dict[str, Any]) -> Lost:
         self._known(data, "common reason", "lost")

@@ -18,6 +18,7 @@ from gateway.mapping.residue import NOT_EXACT
 __all__ = ["differences"]
 
 _UNSAID: Final = "The format has no place for it."
+_ADDED: Final = "The format says more here than was given."
 
 
 def differences(given: Any, again: Any, ground: Node, record: int = 0) -> list[Loss]:
@@ -131,7 +132,7 @@ def _name(
             raise Refusal(NOT_EXACT, f"the rule {rule.title} (line {rule.line})", where)
     if not reason and effect in ("reordered", "narrowed", "dropped") and (entry_gone or node is not None):
         reason = _lossy_below(node)
-    made.append(Loss(pointer(where), effect, reason or _UNSAID, record))
+    made.append(Loss(pointer(where), effect, reason or (_ADDED if effect == "added" else _UNSAID), record))
 
 
 def _lossy_below(node: Node | None) -> str:

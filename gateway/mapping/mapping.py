@@ -155,7 +155,7 @@ class Mapping:
 
     def _record(self, emit: Emit, out: dict[str, Any], where: tuple[str | int, ...]) -> CommonRecord:
         try:
-            made: CommonRecord = msgspec.convert(out, KINDS[emit.spec.record])  # type: ignore[arg-type]  # one of the four
+            made: CommonRecord = msgspec.convert(out, emit.kind)
         except msgspec.ValidationError as error:
             raise self._explained(error, emit, where) from error
         model.check(made)
@@ -211,12 +211,12 @@ class Mapping:
                 raise _error(refusal, "the common record", number if len(given) > 1 else None) from None
         try:
             tree, places = self._write(chosen)
-            tree = self.form.complete(residues.apply(residue, tree, self.native_ground))
+            content, tree = self.form.encode(residues.apply(residue, tree, self.native_ground))
         except Refusal as refusal:
             raise _error(refusal, "the common record") from None
         return Rendition(
             self.ref,
-            NativeRecord(self.format, self.form.encode(tree)),
+            NativeRecord(self.format, content),
             tuple(self._losses(chosen, places, tree)),
         )
 

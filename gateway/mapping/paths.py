@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BadPath", "Each", "Path", "Segment", "first_each", "parse", "pointer", "show"]
+__all__ = ["BadPath", "Each", "Path", "Segment", "first_each", "lists", "parse", "pointer", "show"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,11 @@ def first_each(path: Path) -> int | None:
         if isinstance(segment, Each):
             return index
     return None
+
+
+def lists(path: Path) -> list[int]:
+    """Where the list steps of a path stand."""
+    return [index for index, segment in enumerate(path) if isinstance(segment, Each)]
 
 
 def pointer(path: Sequence[str | int]) -> str:

@@ -167,7 +167,7 @@ class _Comparison:
             self.made.losses.append(Loss(pointer(where), "set-aside", _reason(node, above) or _UNSAID))
             return
         forgiving = soft or any(
-            rule.canonical is not None or rule.way == "read" or rule.when is not None or rule.unreadable is not None
+            rule.canonical is not None or rule.way != "both" or rule.when is not None or rule.unreadable is not None
             for rule in rules
         )
         if not forgiving:

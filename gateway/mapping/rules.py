@@ -179,6 +179,8 @@ class Compiler:
                     notes.append((where, "set-aside", unreadable))
                     return MISSING
                 raise _refused(error, where) from None
+            if made is None:
+                return MISSING
             if table is not None and type(made) is Unmapped:
                 told = f"The open table {table.name!r} does not know the code; it is kept as it is."
                 notes.append((where, "unmapped-code", told))
@@ -201,7 +203,8 @@ class Compiler:
                 out[name] = value
 
             return read_as_is
-        if simple and convert is not None and table is None and not rule.fillers and rule.unreadable is None:
+        plain = table is None and not rule.fillers and rule.unreadable is None and rule.chain[-1:] != ("kind-code",)
+        if simple and convert is not None and plain:
             return _converting_reader(name, convert, rule, place(bound.natives[0]))
         value_of = self.value(bound)
         held = taker(bound.common)
@@ -255,6 +258,8 @@ class Compiler:
                 part = take(scope)
                 if part is MISSING or part is None or any(same(part, each) for each in fillers):
                     continue
+                if type(part) is int:  # some offices write a number with and without its quotes
+                    part = str(part)
                 if type(part) is not str:
                     raise Refusal(UNFIT, "not a text", where)
                 parts.append(part)
@@ -322,7 +327,7 @@ class Compiler:
 
     def _whole_writer(self, bound: Bound, shared: bool) -> Writer:
         rule = bound.rule
-        default = self.default(rule)
+        default = None if rule.terse else self.default(rule)
         if rule.join is not None:
             leaf: Writer = self._split_writer(bound)
         elif rule.gather:
@@ -362,7 +367,9 @@ class Compiler:
                     return
                 raise _refused(error, where) from None
             parts = value.rsplit(between, len(puts) - 1)
-            for (held, put), part in zip(puts[len(puts) - len(parts) :], parts, strict=True):
+            # one part is the last, two are the first and the last: a middle name is what is left out most often
+            chosen = [*puts[: len(parts) - 1], puts[-1]]
+            for (held, put), part in zip(chosen, parts, strict=True):
                 if held(native) is MISSING:
                     put(native, part)
 
@@ -444,7 +451,7 @@ class Compiler:
                 reading[0].add(bound.natives[0], self.leaf_reader(bound, shared))
         if rule.way != "read":
             shared = any(onto[path] > 1 for path in bound.natives)
-            always = self.default(rule) is not None or (rule.has_absent and not self.fills)
+            always = (self.default(rule) is not None and not rule.terse) or (rule.has_absent and not self.fills)
             if parts or shared or always or rule.when is not None:
                 writing[1].append((rule.line, self._whole_writer(bound, shared)))
             else:
@@ -510,6 +517,7 @@ class Compiler:
                 (),
             )
         inner = self.group(members)
+        taken = self._taken(_whole_native(next(bound for bound in members if bound.natives)), first)
         member = shapes.find(self.shape, first.full[: len(first.full) - len(first.common)])
         needs = member is not None and any(each.required for each in (member.shape.members or {}).values())
         readers, finishers = inner.readers, (*inner.finishers, *inner.derivations)
@@ -536,8 +544,20 @@ class Compiler:
             line,
             _list_leaf(step, where, object_of, put, held),
             _entries(native, inner.writers, scalar),
-            inner.accepts,
+            (*inner.accepts, *taken),
         )
+
+    def _taken(self, native: Path, first: Bound) -> tuple[Accept, ...]:
+        """The conditions of `takes` for one native list."""
+        made: list[Accept] = []
+        cut = len(first.full) - len(first.common)
+        for takes in self.emit.takes:
+            if takes.native == native and takes.common[:cut] == first.full[:cut]:
+                member = shapes.find(self.shape, takes.common)
+                if member is None:
+                    raise self.fail(takes.line, f"{self.emit.record} has no {show(takes.common)!r}")
+                made.append(_takes(_taker_or_default(takes.common[cut:], member.default), takes.values))
+        return tuple(made)
 
 
 # ── Small closures ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -607,6 +627,10 @@ def _accept(bound: Bound, default: Any, *, strict: bool) -> Accept:
 
     where = tuple(segment for segment in bound.common if not isinstance(segment, Each))
     return Accept(holds, f"this format holds {const!r} alone", where, strict)
+
+
+def _takes(take: Take, values: tuple[Any, ...]) -> Accept:
+    return Accept(lambda entry: any(same(take(entry), each) for each in values), "", (), strict=False)
 
 
 def _derivation(bound: Bound) -> Finisher:
@@ -729,6 +753,7 @@ def _lists_writer(lists: list[_List]) -> Writer:
 def _entries(native: Path, writers: tuple[Writer, ...], scalar: bool) -> Entries:
     step = native[-1]
     put = putter(native[:-1], list)
+    held = taker(native[:-1])
     separator = step.separator if isinstance(step, Each) else None
     only = writers[0] if len(writers) == 1 else None
 
@@ -751,8 +776,12 @@ def _entries(native: Path, writers: tuple[Writer, ...], scalar: bool) -> Entries
             if text.split(separator) != made:
                 raise Refusal(UNFIT, f"an entry holds the separator {separator!r}", ())
             put(out, text)
-        else:
-            put(out, made)
+            return
+        already = held(out)
+        if already is not MISSING:  # another rule has written into the first entry
+            for entry, before in zip(made, already, strict=False):
+                entry.update(before)
+        put(out, made)
 
     return write
 

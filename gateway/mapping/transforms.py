@@ -237,7 +237,7 @@ def _ascii(argument: str, tables: Mapping[str, Table]) -> Transform:
     def read(value: Any) -> str:
         if len(_text(value)) != 2 + 2 * size:
             raise Unfit(f"not {size} bytes")
-        return unpack(value)
+        return str(unpack(value))
 
     def write(value: Any) -> str:
         if len(_text(value)) > size or not value.isascii() or not value.isprintable():
@@ -306,6 +306,17 @@ def _make(scheme: str, office: str, original: str) -> tuple[tuple[str, str], ...
 
 
 _number = lru_cache(maxsize=16384)(_make)
+
+
+@_transform("kind-code", "", "Reads the ST.16 kind code at the end of a publication's number; writes nothing.")
+def _kind_code(argument: str, tables: Mapping[str, Table]) -> Transform:
+    if argument:
+        raise BadTransform("kind-code takes no argument")
+
+    def write(_value: Any) -> str:
+        raise Unfit("a kind code alone is no number")
+
+    return Transform("kind-code", "", lambda value: identifiers.kind_code(_text(value)), write, "narrow")
 
 
 def _original(value: Any) -> str:

@@ -43,6 +43,9 @@ class Format(Protocol):
         """`tree` as it would be read after it was written."""
         ...
 
-    def encode(self, tree: Any) -> bytes:
-        """The one byte form of `tree`. Raises InputError where it cannot be written, LimitError where it is too large."""
+    def encode(self, tree: Any) -> tuple[bytes, Any]:
+        """The one byte form of `tree`, and what `decode` would make of it.
+
+        Raises InputError where it cannot be written, LimitError where it is too large.
+        """
         ...

@@ -80,12 +80,13 @@ class AbiFormat:
         struct = self._struct(tree)
         return {struct.name: struct.to_tree(struct.from_tree(tree[struct.name]))}
 
-    def encode(self, tree: Any) -> bytes:
+    def encode(self, tree: Any) -> tuple[bytes, Any]:
         struct = self._struct(tree)
-        content = struct.selector + abi.encode((struct.kind,), (struct.from_tree(tree[struct.name]),))
+        value = struct.from_tree(tree[struct.name])
+        content = struct.selector + abi.encode((struct.kind,), (value,))
         if len(content) > LIMIT:
             raise LimitError(TOO_LARGE, f"{len(content)} bytes, at most {LIMIT} are written")
-        return content
+        return content, {struct.name: struct.to_tree(value)}
 
     def _struct(self, tree: Any) -> _Struct:
         if not isinstance(tree, dict) or len(tree) != 1 or (name := next(iter(tree))) not in self.structs:

@@ -50,8 +50,8 @@ class JsonFormat:
     def complete(self, tree: Any) -> Any:
         return tree
 
-    def encode(self, tree: Any) -> bytes:
-        return write(tree)
+    def encode(self, tree: Any) -> tuple[bytes, Any]:
+        return write(tree), tree
 
 
 def read(content: bytes, *, limit: int = LIMIT, nesting: int = NESTING) -> Any:
