@@ -167,7 +167,8 @@ def undefined_terms(document: object) -> tuple[str, ...]:
     known names or a list of them. Complained of are: terms that no context in force defines, types that none defines,
     other or inline or nested contexts (a proof may repeat the document's own), keywords (`@vocab`, `@id`, …), null,
     names of things that are no absolute IRI or hold blanks, fractions, integers beyond 2^53 - 1, lists in lists,
-    texts with half of a surrogate pair, objects that say nothing, more than 64 levels. At most 100 complaints; () means all is well.
+    texts with half of a surrogate pair, a document that says nothing, more than 64 levels. At most 100 complaints; ()
+    means all is well.
     """
     walk = _Walk()
     if not isinstance(document, dict):
@@ -205,8 +206,6 @@ class _Walk:
         if depth > _DEEPEST:
             self.say(place, "nested too deeply")
             return
-        if not node:
-            self.say(place, "an empty object")
         here = active  # with what the node's types bring; it ends where the node's own members end
         kinds = node.get("type")
         if kinds is not None:

@@ -54,8 +54,8 @@ def _rewritten(node: Any) -> Any:
     if "default" in made and made["default"] in (None, [], ()):
         made.pop("default", None)
     if isinstance(made.get("pattern"), str):
-        # ECMA-262, which JSON Schema's patterns follow, has no \Z; its $ is the very end
-        made["pattern"] = made["pattern"].replace(r"\Z", "$")
+        # ECMA-262, which JSON Schema's patterns follow, has no \Z; its $ is the very end, Python's is not
+        made["pattern"] = made["pattern"].replace(r"\Z", r"$(?!\n)")
     if isinstance(made.get("description"), str):
         made["description"] = _MEMBER.sub(_camel, inspect.cleandoc(made["description"]))
     return made

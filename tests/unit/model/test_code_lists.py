@@ -125,12 +125,12 @@ def test_what_is_no_event_code_of_st27(text: str, code: str) -> None:
 
 def test_st61_and_st87_are_subsets_and_say_so() -> None:
     for standard in ("ST.61", "ST.87"):
-        table = event_table(standard)  # type: ignore[arg-type]  # two of the three names
+        table = event_table(standard)
         assert not table.complete
         assert codes.table(standard.lower().replace(".", ""))["missing"]
-        assert parse_event_code("A-1-2-E10-E17-OPP-R123", standard).detailed_event == "E17"  # type: ignore[arg-type]
+        assert parse_event_code("A-1-2-E10-E17-OPP-R123", standard).detailed_event == "E17"
         with pytest.raises(InputError):
-            parse_event_code("A-1-2-I10-I17", standard)  # type: ignore[arg-type]
+            parse_event_code("A-1-2-I10-I17", standard)
 
 
 def test_there_are_no_other_lists() -> None:
@@ -138,6 +138,6 @@ def test_there_are_no_other_lists() -> None:
         with pytest.raises(Misuse):
             codes.table(wrong)
     with pytest.raises(Misuse):
-        event_table("ST.96")  # type: ignore[arg-type]  # that is the test
+        event_table("ST.96")
     with pytest.raises(InputError):
         unmapped("I")

@@ -429,7 +429,8 @@ def test_deep_and_wide_documents_end() -> None:
     assert any("deep" in found for found in context.undefined_terms(deep))
     wide = {f"surprise{number}": 1 for number in range(5_000)}
     assert len(context.undefined_terms(wide)) == 100
-    for nothing in (None, [], "x", 1, b""):
+    nothings: tuple[object, ...] = (None, [], "x", 1, b"", {}, {"id": "urn:x:y"})
+    for nothing in nothings:
         assert context.undefined_terms(nothing)
 
 
