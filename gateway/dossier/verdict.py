@@ -189,6 +189,11 @@ def combine(parts: Iterable[tuple[CheckOutcome, str | None]]) -> tuple[Indicatio
     return "TOTAL-PASSED", None
 
 
+_MOMENTS: Final = frozenset({"now", "time", "best_time", "newest"})
+_MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$"
+_DIGESTS: Final = frozenset({"digest", "dossier", "root", "record_key", "network"})
+
+
 @cache
 def release() -> str:
     """The release that judges, as it was installed."""
@@ -209,8 +214,18 @@ def schema() -> dict[str, Any]:
         # Checks leave out what they have nothing to say about; all else is always written.
         if name != "Check":
             part["required"] = sorted(part["properties"])
-        for property_ in part["properties"].values():
+        for called, property_ in part["properties"].items():
             property_.pop("default", None)
+            if called in _MOMENTS:
+                for one in property_.get("anyOf", [property_]):
+                    if one.get("type") == "string":
+                        one.update(format="date-time", pattern=_MOMENT)
+            elif called in _DIGESTS:
+                for one in property_.get("anyOf", [property_]):
+                    if one.get("type") == "string":
+                        one["pattern"] = "^[0-9a-f]{64}$"
+    sub = {"anyOf": [{"enum": list(SEVERITY)}, {"type": "null"}]}
+    made["$defs"]["Verdict"]["properties"]["sub_indication"] = sub
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:ip-verdict:1",
