@@ -105,11 +105,12 @@ async def drive(
         began = time.perf_counter()
 
         async def settle(digest: bytes) -> None:
+            name = "0x" + digest.hex()
             try:
-                while (receipt := await call("eth_getTransactionReceipt", "0x" + digest.hex())) is None:
-                    await asyncio.sleep(poll)  # noqa: ASYNC110  # the event is on the other side of the network
+                while (receipt := await call("eth_getTransactionReceipt", name)) is None:  # noqa: ASYNC110  # the event is the node's
+                    await asyncio.sleep(poll)
                 if receipt["status"] != "0x1":
-                    raise RuntimeError(f"0x{digest.hex()} failed")
+                    raise RuntimeError(f"{name} failed")
             finally:
                 gate.release()
 
