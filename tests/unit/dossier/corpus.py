@@ -1,9 +1,9 @@
 """A good dossier, and for every check a file that fails only there.
 
-The good one comes from a real sandbox ledger through the adapter's own sink and source. What no honest ledger would
-give (a set of two signers, a header about another chain) is put together by hand from the same documents and signed
-with keys that the test holds, and everything that hangs on what was changed is made anew: digests, branch, record key,
-credential. So nothing but the one thing is wrong.
+What no honest ledger would give (two signers, a header about another chain) has to be put together by hand, so all
+blocks here are: from the sandbox ledger's own documents, signed with keys that the test holds. `test_handing_out` does
+the same with a real ledger file. For each case everything that hangs on what was changed is made anew: digests,
+branch, record key, credential. So nothing but the one thing is wrong.
 """
 
 from __future__ import annotations
