@@ -215,9 +215,12 @@ _K = r"(?: ?[A-Z][0-9]?)?"  # a kind code that is written along
 
 
 def _pattern(pattern: str, form: Callable[[re.Match[str]], str | tuple[str, str] | None]) -> _Reader:
-    compiled = re.compile(pattern + r"\Z")
+    compiled: re.Pattern[str] | None = None
 
     def read(text: str) -> str | tuple[str, str] | None:
+        nonlocal compiled
+        if compiled is None:  # compiling a hundred patterns would be felt at every start of the command line
+            compiled = re.compile(pattern + r"\Z")
         found = compiled.match(text)
         return form(found) if found else None
 
