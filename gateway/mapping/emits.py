@@ -282,6 +282,7 @@ def compile_emit(
             (bound.rule.natives[0], taker(bound.common))
             for bound in bounds[number]
             if len(bound.natives) == 1
+            and bound.rule.way == "both"
             and first_each(bound.natives[0]) is None
             and first_each(bound.common) is None
             and (shared is None or bound.rule.natives[0] in shared)
@@ -327,7 +328,7 @@ def _inherited(prefix: Path, spec: EmitSpec, all_emits: tuple[EmitSpec, ...]) ->
         for other in all_emits
         if other is not spec and len(other.each) > len(prefix) and other.each[: len(prefix)] == prefix
         for rule in other.rules
-        if rule.natives
+        if rule.natives and rule.way == "both"
     )
 
 

@@ -55,6 +55,32 @@ class Node:
         return self.ground is None and not self.names and self.entry is None and self.first is None
 
 
+def _settle(node: Node) -> Node:
+    """What is said of every entry of a list is said of its first one, too."""
+    if node.first is not None and node.entry is not None:
+        _merge(node.first, node.entry)
+    for inside in (*node.names.values(), *(each for each in (node.first, node.entry) if each is not None)):
+        _settle(inside)
+    return node
+
+
+def _merge(node: Node, other: Node) -> None:
+    node.ground = node.ground or other.ground
+    node.reason = node.reason or other.reason
+    node.rules += [rule for rule in other.rules if rule not in node.rules]
+    node.keys += [key for key in other.keys if key not in node.keys]
+    for name, inside in other.names.items():
+        _merge(node.names.setdefault(name, Node()), inside)
+    for side in ("first", "entry"):
+        theirs = getattr(other, side)
+        if theirs is not None:
+            ours = getattr(node, side)
+            if ours is None:
+                ours = Node()
+                setattr(node, side, ours)
+            _merge(ours, theirs)
+
+
 def common_ground(emits: Iterable[EmitSpec]) -> Node:
     """The places of a common record that the given emits (all of one kind of record) speak of."""
     root = Node()
@@ -69,7 +95,7 @@ def common_ground(emits: Iterable[EmitSpec]) -> Node:
                 node.ground, node.reason = "lost", lost.reason
             elif not node.reason:
                 node.reason = lost.reason
-    return root
+    return _settle(root)
 
 
 def native_ground(spec: MappingSpec) -> Node:
@@ -99,4 +125,4 @@ def native_ground(spec: MappingSpec) -> Node:
         if node.ground is None:
             node.ground = "dropped" if aside.dropped else "aside"
         node.reason = aside.reason
-    return root
+    return _settle(root)

@@ -136,7 +136,7 @@ class _Comparison:
         # nothing of the native record is lost by it, so the loss report does not name it
         self.made.drops.append([list(where), value])
         for rule in node.rules if node is not None else ():
-            if rule.way != "write" and rule.canonical is None:
+            if rule.way == "both" and rule.canonical is None:
                 raise _not_exact(rule, where)
 
     def leaves(self, value: Any, node: Node | None, above: Node, where: Place, *, soft: bool = False) -> None:

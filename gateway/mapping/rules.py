@@ -22,7 +22,7 @@ from gateway.mapping import transforms
 from gateway.mapping.access import ITEM, MISSING, SHAPE, Place, Refusal, Take, place, putter, same, taker
 from gateway.mapping.dispatch import Note, Reader, Switch, Writer, read_switch, write_switch
 from gateway.mapping.language import BAD_FILE, Condition, EmitSpec, RuleSpec
-from gateway.mapping.paths import Each, Path, first_each, show
+from gateway.mapping.paths import Each, Path, first_each, lists, show
 from gateway.mapping.tables import Table, Unknown, Unmapped
 from gateway.mapping.transforms import Unfit
 
@@ -115,14 +115,17 @@ class Compiler:
         for rule in self.emit.rules:
             self.default(rule)
         for side in ("native", "common"):
-            held: dict[Path, int] = {}
+            # one common list may come from several native ones, whose entries look different
+            held: dict[tuple[Path, Path], int] = {}
             for rule in self.emit.rules:
-                if rule.natives:
+                for native in rule.natives[:1]:
+                    at = lists(native)
+                    home = native[: at[-1] + 1] if at and side == "common" else ()
                     for path in rule.natives if side == "native" else (rule.common or (),):
-                        held.setdefault(path, rule.line)
-            for path, line in held.items():
+                        held.setdefault((home, path), rule.line)
+            for (home, path), line in held.items():
                 for cut in range(1, len(path)):
-                    if path[:cut] in held:
+                    if (home, path[:cut]) in held:
                         raise self.fail(
                             line, f"{side}: {show(path)!r} leads through {show(path[:cut])!r}, which holds a value"
                         )
@@ -393,7 +396,7 @@ class Compiler:
     def group(self, bounds: Sequence[Bound]) -> Group:
         """The closures for one object."""
         parts = self._sorted(bounds)
-        lists = [self._list(native, common, members) for (native, common), members in parts.lists.items()]
+        every = [self._list(native, common, members) for (native, common), members in parts.lists.items()]
         reads, writes = Switch[Reader](), Switch[Writer]()
         readers: list[tuple[int, Reader]] = []
         writers: list[tuple[int, Writer]] = []
@@ -402,14 +405,14 @@ class Compiler:
         onto = Counter(path for bound in rules if bound.rule.way != "read" for path in bound.natives)
         for bound in rules:
             self._place_rule(bound, into, onto, (reads, readers), (writes, writers))
-        several = Counter(each.common for each in lists)
-        for each in lists:
+        several = Counter(each.common for each in every)
+        for each in every:
             if several[each.common] == 1 and first_each(each.native) == len(each.native) - 1 and 0 not in each.native:
                 reads.add(each.native[:-1], each.read)
             else:
                 readers.append((each.line, _list_reader(each)))
         for common in several:
-            mine = [each for each in lists if each.common == common]
+            mine = [each for each in every if each.common == common]
             if len(mine) == 1 and not mine[0].accepts:
                 writes.add(common[:-1], _one_list_writer(mine[0]))
             else:
