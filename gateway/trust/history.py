@@ -147,7 +147,7 @@ class History:
     def __init__(self) -> None:
         self.signed: list[Signed] = []
         self.fingerprint = ""
-        self.root = Root(())
+        self.root = Root((), 1)
         self.roots = 0
         self.offices: dict[str, OfficeEntry] = {}
         self.mappings: dict[bytes, Listing] = {}

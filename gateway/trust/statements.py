@@ -44,7 +44,7 @@ class Root(_Body, frozen=True, tag="root"):
     """Who signs the registry from here on: `threshold` of `keys`, sorted. Signed by those before and by its own."""
 
     keys: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)]
-    threshold: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    threshold: Annotated[int, msgspec.Meta(ge=1, le=16)]
     name: Name | None = None
 
 

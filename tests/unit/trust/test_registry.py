@@ -259,7 +259,7 @@ def test_a_new_root_must_be_signed_by_the_old_and_by_itself() -> None:
     for signers in ([new], [ROOT]):
         made = writer()
         with pytest.raises(TrustError) as caught:
-            made.append(Root((did.encode_key(new.public),)), signers, issued=NOW)
+            made.append(Root((did.encode_key(new.public),), 1), signers, issued=NOW)
         assert code(caught) == "registry.not-root"
         assert made.encode() == writer().encode()
 
@@ -351,7 +351,7 @@ def test_each_rule_refuses_what_it_is_for() -> None:
     refused(lambda: made.end([], subject=XA, how="revoked", at=NOW, issued=NOW), "registry.not-root")
     refused(lambda: made.end([XA_KEY], subject=XA, how="revoked", at=NOW, issued=NOW), "registry.not-root")
     refused(
-        lambda: made.append(Root((did.encode_key(XA_KEY.public),)), [ROOT, XA_KEY], issued=NOW), "registry.key-reused"
+        lambda: made.append(Root((did.encode_key(XA_KEY.public),), 1), [ROOT, XA_KEY], issued=NOW), "registry.key-reused"
     )
     refused(lambda: made.append(Root((did.encode_key(ROOT.public),), 2), sig, issued=NOW), "registry.not-root")
     # Nothing of all that was added.
