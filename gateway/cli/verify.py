@@ -50,7 +50,7 @@ def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> da
   curl -s https://office.example/record.dossier | gateway verify - --anchors registry.json --json
 """,
 )
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file")
 @click.option(
     "--anchors",
     "anchors_file",
