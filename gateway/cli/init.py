@@ -215,7 +215,7 @@ def _settings(name: str, kind: type[msgspec.Struct], where: str, given: tuple[st
             raise click.UsageError(
                 f"{name} needs the setting {key!r}: --network {name}=KIND:{key.upper()}, or --set {name}.{key}=…"
             )
-    return made
+    return {key: made[key] for key in [*needed, *(key for key in made if key not in needed)]}
 
 
 def _value(text: str, wanted: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -38,6 +39,7 @@ __all__ = [
     "Status",
     "dossier_of",
     "list_records",
+    "read_again",
     "reading",
     "record_of",
     "status_of",
@@ -543,6 +545,18 @@ def dossier_of(connection: Connection, key: str, revision: int | None, registry:
         registry=registry,
     )
     return view, dossier
+
+
+def read_again(connection: Connection, delivery: bytes) -> bytes | None:
+    """SHA-256 of what a network shows under a delivery's key, as this gateway read it there; None where it has not."""
+    echo = connection.execute(
+        sa.select(t.entries.c.native_digest, t.entries.c.native).where(
+            t.entries.c.entry == delivery, t.entries.c.state == EntryState.ECHO.value
+        )
+    ).first()
+    if echo is None:
+        return None
+    return bytes(echo.native_digest) if echo.native_digest else hashlib.sha256(bytes(echo.native or b"")).digest()
 
 
 # ── trace ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,7 +27,8 @@ class Crossing(msgspec.Struct, frozen=True):
     """One native record on its way.
 
     origin   the side that it came from
-    title    what a person calls it: a number, a title
+    number   the right that it is about, as a person writes it
+    title    what a person calls it
     native   its format there, and where it stands
     kinds    the common records that came out of it, with their numbers
     foreign  the format on the other side, and where it stands now
@@ -35,6 +36,7 @@ class Crossing(msgspec.Struct, frozen=True):
     """
 
     origin: Side
+    number: str
     title: str
     native: tuple[str, str]
     kinds: tuple[tuple[str, int], ...]
@@ -164,26 +166,32 @@ def _row(crossing: Crossing, y: float) -> str:
             f'<path d="M{MIDDLE + toward * (capsule / 2 + 3)} {middle} h{toward * 26}" stroke="{BAD}" '
             f'stroke-width="2.5" stroke-dasharray="4 4" fill="none" marker-end="url(#stopped)"/>'
         )
-    here = _card(cards[crossing.origin][0], y, width, height, colour, crossing.title, *crossing.native, own=True)
-    there = (
-        _card(cards[other][0], y, width, height, colour, crossing.title, *crossing.foreign, own=False)
-        if arrived
-        else ""
-    )
+    called = (crossing.number, crossing.title)
+    here = _card(cards[crossing.origin][0], y, (width, height), colour, called, crossing.native, own=True)
+    there = _card(cards[other][0], y, (width, height), colour, called, crossing.foreign, own=False) if arrived else ""
     return f"<g>{way}{here}{there}{_capsule(crossing, y, height, capsule, colour)}</g>"
 
 
 def _card(
-    x: float, y: float, width: float, height: float, colour: str, title: str, form: str, place: str, *, own: bool
+    x: float,
+    y: float,
+    size: tuple[float, float],
+    colour: str,
+    called: tuple[str, str],
+    stands: tuple[str, str],
+    *,
+    own: bool,
 ) -> str:
+    (width, height), (number, title), (form, place) = size, called, stands
     fill, line = (TINT[colour], "none") if own else (CARD, colour)
     return (
         f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="11" fill="{fill}" stroke="{line}" '
         f'stroke-opacity=".5"/>'
         f'<rect x="{x}" y="{y + 15}" width="3.5" height="{height - 30}" rx="1.75" fill="{colour}"/>'
-        + _text(x + 18, y + 30, _fitting(title, 38), 15, INK, weight=620)
-        + _text(x + 18, y + 50, _fitting(form, 42), 12.5, colour, weight=600)
-        + _text(x + 18, y + 69, _fitting(place, 44), 11.5, SOFT, mono=True)
+        + _text(x + 18, y + 27, _fitting(number, 36), 15, INK, weight=620)
+        + _text(x + 18, y + 47, _fitting(title, 45), 13, INK)
+        + _text(x + 18, y + 67, _fitting(form, 20), 12.5, colour, weight=600)
+        + _text(x + width - 14, y + 67, _fitting(place, 26), 11.5, SOFT, anchor="end", mono=True)
     )
 
 
@@ -255,11 +263,11 @@ def _text(
 
 
 def _fitting(said: str, cells: int) -> str:
-    """As much of a text as fits, counted in cells: East Asian wide characters take two."""
-    room = cells
+    """As much of a text as fits, counted in cells: East Asian wide characters take two, capitals a quarter more."""
+    room = float(cells)
     kept: list[str] = []
     for character in said:
-        room -= 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        room -= 2 if unicodedata.east_asian_width(character) in "WF" else 1.25 if character.isupper() else 1
         if room < 1 and len(kept) < len(said) - 1:
             return "".join(kept).rstrip() + "…"
         kept.append(character)
@@ -268,7 +276,7 @@ def _fitting(said: str, cells: int) -> str:
 
 def _in_words(left: Network, right: Network, crossings: Iterable[Crossing], verdict: str) -> str:
     lines = [
-        f"{each.title}: {each.native[0]} at {(left if each.origin == 'left' else right).office}, "
+        f"{each.number}, {each.title}: {each.native[0]} at {(left if each.origin == 'left' else right).office}, "
         f"{each.outcome} as {each.foreign[0]}, {each.losses} fields not held."
         for each in crossings
     ]
