@@ -180,11 +180,12 @@ def _tell(verdict: Any) -> None:
     for line in (*sentences.about(verdict), *sentences.judged(verdict)):
         click.echo(f"  {line}")
     click.echo()
+    told: set[str | None] = set()
     for finding in verdict.claims:
         mark = _MARKS[finding.outcome]
-        click.echo(
-            f"{click.style(mark[0], fg=mark[1], bold=True)} {finding.claim.value:<10}  {sentences.claim(finding)}"
-        )
+        sentence = sentences.claim(finding, note=finding.note not in told)
+        told.add(finding.note)
+        click.echo(f"{click.style(mark[0], fg=mark[1], bold=True)} {finding.claim.value:<10}  {sentence}")
     first = True
     for check, lines in sentences.shortfalls(verdict):
         if first:

@@ -35,7 +35,7 @@ _RESTS_ON: Final = {
     Basis.AUTHORITY: "one signer of the network's own",
     Basis.ENDORSEMENT: "the endorsement of the network's members",
     Basis.WORK: "proof of work",
-    Basis.CONSENSUS: "the network's consensus",
+    Basis.CONSENSUS: "the network's validators",
 }
 _LINE: Final = 160
 
@@ -78,25 +78,24 @@ def judged(verdict: Verdict) -> Iterator[str]:
         yield f"the credential is known to exist since {_time(verdict.best_time)} at the latest"
 
 
-def claim(finding: Finding) -> str:
-    """One claim in one sentence, with its basis and time."""
+def claim(finding: Finding, *, note: bool = True) -> str:
+    """One claim in one sentence, with its basis and time; with its note, if it has one, unless that was told before."""
     if finding.outcome != "passed":
         end = {"failed": "the proof is wrong", "indeterminate": "it remains open", "skipped": "nothing here tells"}
-        note = f"; {finding.note}" if finding.note and finding.outcome == "skipped" else ""
-        return printable(f"{_DENIED[finding.claim]}: {end[finding.outcome]}{note}.")
+        why = f"; {finding.note}" if finding.note and finding.outcome == "skipped" else ""
+        return printable(f"{_DENIED[finding.claim]}: {end[finding.outcome]}{why}.")
     parts = [_HOLDS[finding.claim]]
     if finding.basis is not None:
-        parts.append(f" — on {_RESTS_ON[finding.basis]} ({finding.basis.value}")
+        parts.append(f" — basis {finding.basis.value}: {_RESTS_ON[finding.basis]}")
         quorum = finding.quorum
         if quorum is not None and finding.basis is not Basis.ATTESTED:
             parts.append(f", {quorum.signed} signed and {quorum.required} were required")
         elif quorum is not None and quorum.by:
             parts.append(f", {', '.join(quorum.by)}")
-        parts.append(")")
     if finding.time is not None:
         parts.append(f", {_time(finding.time)}")
     parts.append(".")
-    if finding.note:
+    if finding.note and note:
         parts.append(f" {finding.note[:1].upper()}{finding.note[1:].rstrip('.')}.")
     return printable("".join(parts))
 

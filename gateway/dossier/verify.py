@@ -976,8 +976,11 @@ class _Run:
 
     def basis_enough(self, requirement: Requirement, finding: Finding) -> tuple[CheckOutcome, str | None]:
         name = finding.claim.value
-        # What is computed here rests on nobody's word where nothing else is known about it.
-        basis = finding.basis or Basis.ATTESTED
+        basis = finding.basis
+        if basis is None:
+            reason = f"`{name}` rests on what `recorded` rests on, and that is not shown"
+            self.add(Check("policy.basis", "skipped", reason, name))
+            return ("passed", None) if requirement.basis is Basis.ATTESTED else ("indeterminate", "GENERIC")
         if basis.at_least(requirement.basis):
             self.passed("policy.basis", f"`{name}` rests on {basis.value}, {requirement.basis.value} would do", name)
             return "passed", None

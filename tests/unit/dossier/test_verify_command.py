@@ -72,7 +72,10 @@ def test_passed_is_0_and_says_each_claim_with_basis_and_time(files: Path) -> Non
     lines = said.out.splitlines()
     assert lines[0] == "TOTAL-PASSED"
     assert "XA/xa-application/XA-2026-000417" in said.out
-    assert "The native record stands on the network that the file names — on the network's consensus" in said.out
+    assert (
+        "The native record stands on the network that the file names — basis consensus: the network's validators"
+        in said.out
+    )
     assert "3 signed and 3 were required" in said.out
     assert "2026-05-04 03:02:01 UTC" in said.out
     assert XA in said.out
@@ -83,7 +86,7 @@ def test_passed_is_0_and_says_each_claim_with_basis_and_time(files: Path) -> Non
 def test_the_other_chain_passes_on_the_offices_word(files: Path) -> None:
     said = run(files / "evm.dossier", "--anchors", files / "evm-registry.json", "--at", AT)
     assert said.code == 0
-    assert "on the office's word alone (attested, did:web:register.xb.example)" in said.out
+    assert "basis attested: the office's word alone, did:web:register.xb.example" in said.out
 
 
 def test_failed_is_1_and_shows_only_what_did_not_pass(files: Path) -> None:
