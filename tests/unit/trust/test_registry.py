@@ -351,7 +351,8 @@ def test_each_rule_refuses_what_it_is_for() -> None:
     refused(lambda: made.end([], subject=XA, how="revoked", at=NOW, issued=NOW), "registry.not-root")
     refused(lambda: made.end([XA_KEY], subject=XA, how="revoked", at=NOW, issued=NOW), "registry.not-root")
     refused(
-        lambda: made.append(Root((did.encode_key(XA_KEY.public),), 1), [ROOT, XA_KEY], issued=NOW), "registry.key-reused"
+        lambda: made.append(Root((did.encode_key(XA_KEY.public),), 1), [ROOT, XA_KEY], issued=NOW),
+        "registry.key-reused",
     )
     refused(lambda: made.append(Root((did.encode_key(ROOT.public),), 2), sig, issued=NOW), "registry.not-root")
     # Nothing of all that was added.
