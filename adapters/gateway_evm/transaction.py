@@ -40,6 +40,8 @@ class Account:
     """A secp256k1 key and the address that it writes from."""
 
     def __init__(self, private: bytes) -> None:
+        if len(private) != 32:  # the library would pad a shorter one
+            raise ConfigError(BAD_KEY, f"{len(private)} bytes, a key has 32")
         try:
             self._key = PrivateKey(private)
         except (ValueError, TypeError) as error:

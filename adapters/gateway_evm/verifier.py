@@ -44,10 +44,10 @@ __all__ = ["CHECKS", "SEALS", "EvmReceiptVerifier", "SealRule", "Sealed"]
 CHECKS: Final[Mapping[str, str]] = {
     "evm.evidence": "The evidence has the form of evm-receipt/1",
     "evm.shared": "Header and branch are in the file",
+    "evm.header": "The header is one",
     "evm.segment": "The registry knows the network at the block's height",
     "evm.network": "The segment's chain and genesis are those that the evidence is about",
     "evm.contract": "The contract is the one that the registry names",
-    "evm.header": "The header is one",
     "evm.header.hash": "The header is that of the block which the evidence names",
     "evm.seals": "The network's consensus has sealed the header",
     "evm.basis": "The basis is what the registry asks for the network at the least",

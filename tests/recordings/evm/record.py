@@ -1,6 +1,6 @@
 """Makes the recordings beside this file again: blocks of anvil with entries of the register, one fork each.
 
-    python tests/recordings/evm/record.py path/to/anvil
+python tests/recordings/evm/record.py path/to/anvil
 """
 
 from __future__ import annotations

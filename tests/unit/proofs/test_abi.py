@@ -208,7 +208,8 @@ def test_a_tree_of_another_shape_is_refused(tree: Any) -> None:
     "component",
     [
         None, {}, {"type": 7}, {"type": "tuple"}, {"type": "tuple", "components": []},
-        {"type": "tuple", "components": [{"type": "uint8"}]}, {"type": "tuplex", "components": [{"name": "a", "type": "bool"}]},
+        {"type": "tuple", "components": [{"type": "uint8"}]},
+        {"type": "tuplex", "components": [{"name": "a", "type": "bool"}]},
         {"type": "tuple", "components": [{"name": "a", "type": "bool"}, {"name": "a", "type": "bool"}]},
     ],
 )  # fmt: skip
