@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,11 @@ def passphrase(monkeypatch: pytest.MonkeyPatch) -> str:
     """The passphrase of key files in tests, set as a person would set it."""
     monkeypatch.setenv("GATEWAY_PASSPHRASE", PASSPHRASE)
     return PASSPHRASE
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

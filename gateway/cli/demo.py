@@ -14,11 +14,18 @@ import click
 
 from gateway.cli.opening import answer
 from gateway.cli.output import emit, json_option, mark, moment, progress, table
+from gateway.errors import Transient, fault
 
 if TYPE_CHECKING:
     from gateway.demo.crossing import Shown
 
 __all__ = ["demo"]
+
+SLOW = fault(
+    "demo.slow",
+    "The records had not all crossed in time.",
+    "Run it again with a larger --timeout, on a quieter machine.",
+)
 
 
 @click.command()
@@ -61,6 +68,8 @@ def demo(input_file: Path | None, output: Path, timeout: float, as_json: bool) -
         ):
             shown = answer(cross(Path(scratch) / "gateway", node, entered, os.environ, say, timeout))
             left = leave(output, shown)
+    except TimeoutError:
+        raise Transient(SLOW, f"after {timeout:g} s") from None
     finally:
         os.environ.clear()
         os.environ.update(before)
