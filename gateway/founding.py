@@ -45,7 +45,7 @@ NOT_AMENDED = fault(
 ANOTHER = fault(
     "init.another-network",
     "The registry already holds a segment of this network that is still open.",
-    "Nothing need be done if it is the same one; otherwise end the old one first: `gateway registry end`.",
+    "Nothing need be done if it is the same one; otherwise end the old one first: `gateway registry revoke`.",
 )
 
 

@@ -11,6 +11,10 @@ from gateway.errors import ConfigError, GatewayError, InputError, StoreError, Tr
 __all__ = ["NotFound", "main"]
 
 
+INSTALL = "pip install 'ip-office-gateway[run,evm]'"
+"""What brings every command; the core alone verifies."""
+
+
 class NotFound(GatewayError):
     """There is nothing of that name or number."""
 
@@ -31,6 +35,12 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "gateway"):
+            raise
+        click.echo(f"this command needs {missing!r}, which is not here: {INSTALL}", err=True)
+        sys.exit(2)
     except BrokenPipeError:  # the reader of our output has gone: nothing is left to say
         sys.stderr.close()
         sys.exit(1)
