@@ -64,16 +64,18 @@ _BUSY_SECONDS: Final = 10.0
 _PLACES: Final = 4096  # an entry's position is block · 4096 + its place in the block
 
 _SCHEMA: Final = (
-    "CREATE TABLE genesis (document BLOB NOT NULL, subject_secret BLOB NOT NULL)",
-    "CREATE TABLE sets (digest BLOB PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE validators (public BLOB PRIMARY KEY, private BLOB NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE blocks (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, time INTEGER NOT NULL,
-           successors BLOB NOT NULL, changes INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL)""",
+    "CREATE TABLE genesis (document BLOB NOT NULL, subject_secret BLOB NOT NULL) STRICT",
+    "CREATE TABLE sets (digest BLOB PRIMARY KEY, document BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE validators (public BLOB PRIMARY KEY, private BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE blocks (number INTEGER PRIMARY KEY, digest BLOB NOT NULL CHECK (length(digest) = 32),
+           time INTEGER NOT NULL, successors BLOB NOT NULL, changes INTEGER NOT NULL, size INTEGER NOT NULL,
+           body BLOB NOT NULL) STRICT""",
     "CREATE INDEX changes ON blocks (number) WHERE changes",
-    """CREATE TABLE entries (key BLOB PRIMARY KEY, digest BLOB NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID""",
-    """CREATE TABLE subjects (subject BLOB PRIMARY KEY, revision INTEGER NOT NULL, hash BLOB NOT NULL,
-           withdrawn INTEGER NOT NULL) WITHOUT ROWID""",
-    "CREATE TABLE fences (writer TEXT PRIMARY KEY, fence INTEGER NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE entries (key BLOB PRIMARY KEY CHECK (length(key) = 32),
+           digest BLOB NOT NULL CHECK (length(digest) = 32), position INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE subjects (subject BLOB PRIMARY KEY CHECK (length(subject) = 32), revision INTEGER NOT NULL,
+           hash BLOB NOT NULL, withdrawn INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE fences (writer TEXT PRIMARY KEY, fence INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
 
 NO_LEDGER = fault(
@@ -278,12 +280,15 @@ class Ledger:
                 if lengths and (entries < 0 or content < 0):
                     break
                 lengths.append(length)
-            together = self._database.execute(
-                "SELECT CAST(group_concat(body, '') AS BLOB) FROM "
-                "(SELECT body FROM blocks WHERE number > ? AND number <= ? ORDER BY number)",
+            digests, bodies = self._database.execute(
+                "SELECT CAST(group_concat(digest, '') AS BLOB), CAST(group_concat(body, '') AS BLOB) FROM "
+                "(SELECT digest, body FROM blocks WHERE number > ? AND number <= ? ORDER BY number)",
                 (after, after + len(lengths)),
-            ).fetchone()[0]
-        return tuple(map(self._block, _pieces(together, lengths)))
+            ).fetchone()
+        blocks = tuple(map(self._block, _pieces(bodies, lengths)))
+        if [block.digest for block in blocks] != list(_hashes(digests)):
+            raise Broken(DAMAGED, "a block is not the one that stands in its place", where=str(self.file))
+        return blocks
 
     def changes(self) -> tuple[Change, ...]:
         """Every change of validators, oldest first."""
@@ -471,7 +476,7 @@ class Ledger:
             stored = _BODY.decode(body)
             block = read(Block, stored.document)
             return StoredBlock(block.block_digest, stored.document, read(Header, block.header), stored.entries)
-        except (InputError, msgspec.DecodeError) as error:
+        except (InputError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Broken(DAMAGED, f"a block cannot be read: {error}", where=str(self.file)) from error
 
     def _revisions(self, subjects: Collection[bytes]) -> dict[bytes, int]:

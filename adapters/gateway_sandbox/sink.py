@@ -124,7 +124,7 @@ def _item(record: Outbound, index: int) -> _Item:
 def _read(prepared: Prepared) -> _Attempt:
     try:
         return _ATTEMPT.decode(prepared.body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Permanent(UNFIT, f"the attempt cannot be read: {error}") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -149,7 +149,7 @@ class Scene:
         )
         self.index = 2
         self.header: dict[str, Any] = {}
-        self.signatures = lambda header: self.keys.sign(header)
+        self.signatures: Callable[[bytes], list[tuple[bytes, bytes]]] = self.keys.sign
         self.changes: list[bytes] = []
         self.anchor = Anchor(CHAIN, self.genesis, self.keys.set, 0)
         self.standing: dict[str, Any] = {}

@@ -300,7 +300,7 @@ class TestChangesOfValidators:
     def test_a_change_from_before_the_anchor_does_not_count(self) -> None:
         scene = self.scene()
         scene.anchor = Anchor(CHAIN, scene.genesis, self.a.set, 6)
-        assert wrong(scene.build().verify()) == {"sandbox.path": "HASH_FAILURE"}
+        assert wrong(scene.build().verify()) == {"sandbox.path": "NO_CERTIFICATE_CHAIN_FOUND"}
 
     def test_a_missing_change_leads_nowhere(self) -> None:
         scene = self.scene()
