@@ -49,7 +49,7 @@ FORM: Final = (
     ),
     Kind(
         "credential.numbers",
-        "Every number is an integer up to 2^53",
+        "Every number is an integer no larger than 2^53 - 1",
         "failed, FORMAT_FAILURE",
         "Write other numbers as text.",
     ),

@@ -271,7 +271,7 @@ def _slow(data: bytes, label: str, limits: Limits, canonical: bool) -> Examinati
     checks.append(passed(contexts, label))
 
     if inexact is not None:
-        return stop(numbers, "the number is no integer up to 2^53", inexact)
+        return stop(numbers, "the number is no integer up to 2^53 - 1", inexact)
     checks.append(passed(numbers, label))
 
     bad_id = _bad_id(unsecured)
