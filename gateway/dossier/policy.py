@@ -53,7 +53,7 @@ class Policy(msgspec.Struct, frozen=True):
     @property
     def digest(self) -> bytes:
         found = _digests.get(self.id)
-        if found is not None and found[0] == self:
+        if found is not None and (found[0] is self or found[0] == self):
             return found[1]
         return hashlib.sha256(self.encode()).digest()
 

@@ -220,3 +220,9 @@ def _() -> Case:
 @case("evm.record.hash")
 def _() -> Case:
     return with_own(mark=sha(b"another mark"))
+
+
+def another(number: int) -> Case:
+    """A good dossier of a block of its own: the recorded entry under a header that differs in its extra data."""
+    header = msgspec.structs.replace(HEADER, extra_data=number.to_bytes(4, "big")).encode()
+    return with_documents(header, _BRANCH)
