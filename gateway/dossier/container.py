@@ -101,26 +101,30 @@ def read(data: bytes, limits: Limits) -> tuple[Member, ...]:
         raise LimitError(LIMITS, f"the file has {len(data)} bytes, at most {limits.dossier} are read", where="file")
     if not recognise(data):
         raise InputError(UNRECOGNISED)
-    members, end = _walk(data, limits)
-    again = _encode(members)
-    if again != data:
-        raise _difference(data, again, members, end)
+    members, end, sound = _walk(data, limits)
+    if not sound:
+        raise _difference(data, _encode(members), members, end)
     return members
 
 
-def _walk(data: bytes, limits: Limits) -> tuple[tuple[Member, ...], int]:
-    """Members by their local headers, from the first byte on, and where the headers end."""
+def _walk(data: bytes, limits: Limits) -> tuple[tuple[Member, ...], int, bool]:
+    """Members by their local headers, from the first byte on; where the headers end; whether all is as it is written.
+
+    Every local header is compared with the one that is written for its member, and what follows the last member with
+    the directory that is written for all of them, so no byte is left over.
+    """
     members: list[Member] = []
     names: list[bytes] = []
+    directory: list[bytes] = []
     offset = 0
+    sound = True
     total = len(data)
-    unpack = _LOCAL.unpack_from
-    while data[offset : offset + 4] == b"PK\x03\x04":
+    while data.startswith(b"PK\x03\x04", offset):
         if len(members) >= limits.members:
             raise LimitError(LIMITS, f"more than {limits.members} members", where=f"offset {offset}")
         if offset + 30 > total:
             raise InputError(FORM, "the file ends inside a local header", where=f"offset {offset}")
-        head = unpack(data, offset)
+        head = _LOCAL.unpack_from(data, offset)
         size, name_size, extra_size = head[7], head[9], head[10]
         if name_size > LONGEST_NAME:
             raise LimitError(LIMITS, f"a name of {name_size} bytes, at most {LONGEST_NAME}", where=f"offset {offset}")
@@ -129,17 +133,23 @@ def _walk(data: bytes, limits: Limits) -> tuple[tuple[Member, ...], int]:
         if extra_size:
             raise InputError(FORM, "an extra field, where none is written", where=f"offset {offset}")
         begin = offset + 30 + name_size
-        if begin + size > total:
+        following = begin + size
+        if following > total:
             raise InputError(FORM, f"a member of {size} bytes in a file that ends before", where=f"offset {offset}")
-        name = data[offset + 30 : begin]
+        name, content = data[offset + 30 : begin], data[begin:following]
+        shared = (_VERSION, 0, 0, _TIME, _DATE, zlib.crc32(content), size, size, name_size, 0)
+        if head[1:] != shared:
+            sound = False
+        directory.append(_CENTRAL.pack(_CENTRAL_SIGNATURE, _VERSION, *shared, 0, 0, 0, 0, offset))
+        directory.append(name)
         names.append(name)
         # Latin-1 reads any byte: a name that is not allowed is refused below, before anyone sees it.
-        members.append(Member(name.decode("latin-1"), data[begin : begin + size]))
-        offset = begin + size
+        members.append(Member(name.decode("latin-1"), content))
+        offset = following
     wrong = _wrong_names(names)
     if wrong is not None:
         raise InputError(NAMES, wrong)
-    return tuple(members), offset
+    return tuple(members), offset, sound and data[offset:] == _tail(directory, len(members), offset)
 
 
 def _wrong_names(names: Sequence[bytes]) -> str | None:
@@ -173,11 +183,14 @@ def _encode(members: Sequence[Member]) -> bytes:
         directory.append(_CENTRAL.pack(_CENTRAL_SIGNATURE, _VERSION, *shared, 0, 0, 0, 0, offset))
         directory.append(label)
         offset += 30 + len(label) + size
-    central = b"".join(directory)
-    count = len(members)
-    parts.append(central)
-    parts.append(_END.pack(_END_SIGNATURE, 0, 0, count, count, len(central), offset, 0))
+    parts.append(_tail(directory, len(members), offset))
     return b"".join(parts)
+
+
+def _tail(directory: Sequence[bytes], count: int, offset: int) -> bytes:
+    """Central directory and end record, for members whose headers end at `offset`."""
+    central = b"".join(directory)
+    return central + _END.pack(_END_SIGNATURE, 0, 0, count, count, len(central), offset, 0)
 
 
 def _difference(data: bytes, again: bytes, members: Sequence[Member], end: int) -> InputError:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
@@ -29,7 +29,18 @@ from gateway.dossier.container import Member
 from gateway.errors import InputError, LimitError, fault
 from gateway.spi import Limits
 
-__all__ = ["VERSION", "Dossier", "digests_in", "digests_of", "manifest_of", "read", "write"]
+__all__ = [
+    "VERSION",
+    "Dossier",
+    "Opened",
+    "digests_in",
+    "digests_of",
+    "manifest_of",
+    "opened",
+    "put_together",
+    "read",
+    "write",
+]
 
 VERSION: Final = "ip-dossier/1"
 
@@ -57,11 +68,7 @@ NEWER = fault(
 
 
 class Dossier(msgspec.Struct, frozen=True):
-    """One record with all that proves it. Keys of the mappings are SHA-256 digests, 32 bytes, as the file names them.
-
-    manifest  as read; empty where the dossier was put together here
-    digest    SHA-256 of the file that it was read from; empty where it was put together here
-    """
+    """One record with all that proves it. The mappings are by SHA-256 digest, 32 bytes, as the file names them."""
 
     credential: bytes
     native: bytes
@@ -71,8 +78,6 @@ class Dossier(msgspec.Struct, frozen=True):
     trust: Mapping[bytes, bytes] = {}
     receipts: Mapping[bytes, bytes] = {}
     registry: bytes | None = None
-    manifest: bytes = b""
-    digest: bytes = b""
 
     def members(self) -> tuple[Member, ...]:
         """All members but `mimetype` and `manifest.json`, in the order in which the file holds them."""
@@ -105,29 +110,57 @@ def digests_in(manifest: bytes) -> dict[str, str]:
     return _look_at(manifest)
 
 
+class Opened(NamedTuple):
+    """A file as it was read, or as it would be written.
+
+    manifest  its bytes, as the file has them
+    digests   SHA-256 (lower hex) of each member by its name, in the file's order
+    file      SHA-256 of the file
+    """
+
+    dossier: Dossier
+    manifest: bytes
+    digests: Mapping[str, str]
+    file: bytes
+
+
 def write(dossier: Dossier) -> bytes:
-    """The file. The same content gives the same bytes; `manifest` and `digest` of the argument play no part."""
+    """The file. The same content gives the same bytes."""
     members = dossier.members()
-    head = (
-        Member("mimetype", container.MEDIA_TYPE.encode()),
-        Member("manifest.json", manifest_of(digests_of(members))),
-    )
+    return _packed(members, manifest_of(digests_of(members)))
+
+
+def _packed(members: Sequence[Member], manifest: bytes) -> bytes:
+    head = (Member("mimetype", container.MEDIA_TYPE.encode()), Member("manifest.json", manifest))
     return container.write((*head, *members))
 
 
+def put_together(dossier: Dossier) -> Opened:
+    """The dossier as it would be opened again."""
+    members = dossier.members()
+    digests = digests_of(members)
+    manifest = manifest_of(digests)
+    return Opened(dossier, manifest, digests, hashlib.sha256(_packed(members, manifest)).digest())
+
+
 def read(data: bytes, limits: Limits | None = None) -> Dossier:
-    """The dossier in `data`. What its members hold is not looked at yet: that is `verify`.
+    """The dossier in `data`; see `opened` for what is looked at."""
+    return opened(data, limits or Limits()).dossier
+
+
+def opened(data: bytes, limits: Limits) -> Opened:
+    """The dossier in `data`. What its members hold is not looked at yet: that is `gateway.dossier.verify`.
 
     Raises InputError (LimitError over a limit) with the code of the check that failed: `container.*`, `manifest.form`,
     or `manifest.version` for a file that a newer release wrote.
     """
-    limits = limits or Limits()
     members = container.read(data, limits)
     if members[0].content != container.MEDIA_TYPE.encode():
         raise InputError(MEMBERS, "`mimetype` holds more than the media type", where="mimetype")
     manifest = members[1].content
     rest = members[2:]
-    if manifest != manifest_of(digests_of(rest)):
+    digests = digests_of(rest)
+    if manifest != manifest_of(digests):
         # Wrong digests alone are no reason to refuse the file here: `verify` names the members that they are of.
         _look_at(manifest)
     single: dict[str, bytes] = {}
@@ -157,7 +190,7 @@ def read(data: bytes, limits: Limits | None = None) -> Dossier:
         )
     if len(folders["shared"]) > limits.shared or len(folders["trust"]) > limits.shared:
         raise LimitError(container.LIMITS, f"more than {limits.shared} shared or trust objects", where="shared")
-    return Dossier(
+    dossier = Dossier(
         credential=single["credential.json"],
         native=single["native"],
         evidence=single["evidence.cbor"],
@@ -166,9 +199,8 @@ def read(data: bytes, limits: Limits | None = None) -> Dossier:
         trust=folders["trust"],
         receipts=folders["receipts"],
         registry=single.get("registry.json"),
-        manifest=manifest,
-        digest=hashlib.sha256(data).digest(),
     )
+    return Opened(dossier, manifest, digests, hashlib.sha256(data).digest())
 
 
 def _look_at(manifest: bytes) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,7 +9,6 @@ import msgspec
 
 from gateway.dossier.anchors import Watched, interval, out_of_force, text_of, why
 from gateway.dossier.checks import CHECKS
-from gateway.dossier.dossier import Dossier
 from gateway.dossier.tally import Tally, rank
 from gateway.errors import GatewayError
 from gateway.spi import (
@@ -48,7 +46,6 @@ _CURES: Final[Mapping[str, str]] = {
 
 def report_of(
     tally: Tally,
-    dossier: Dossier,
     native: NativeRecord,
     evidence: Evidence,
     verifiers: Mapping[str, Verifier],
@@ -57,14 +54,10 @@ def report_of(
 ) -> Report | None:
     """What the verifier of this type of evidence finds, once all that it needs is there; its checks are added.
 
-    context  as the verifier shall see it, but for what is shared, which is filled in from the file
-    settle   is shown every check that is added
+    context  as the verifier shall see it; what is shared has the digests by which it is named
+    settle   is shown every check that did not pass, before it is added
     """
-    at_hand: dict[bytes, bytes] = {}
-    for folder in (context.shared, dossier.trust, dossier.shared):
-        at_hand.update(
-            (digest, content) for digest, content in folder.items() if hashlib.sha256(content).digest() == digest
-        )
+    at_hand = context.shared
     missing = [digest for digest in evidence.shared if digest not in at_hand]
     if missing:
         tally.unsettled(
@@ -81,7 +74,7 @@ def report_of(
     if verifier is None:
         return None
     try:
-        report = verifier.verify(native, evidence, msgspec.structs.replace(context, shared=at_hand))
+        report = verifier.verify(native, evidence, context)
     except Exception as error:  # noqa: BLE001  # a plugin's fault must give a verdict, never a traceback
         broken = f"the verifier broke down: {type(error).__name__}"
         tally.failed("evidence.report", "GENERIC", broken, "evidence.cbor", hint=BROKE_DOWN)

@@ -22,7 +22,7 @@ from gateway.dossier import dossier as files
 from gateway.dossier.anchors import NO_ANCHORS, Believed, Watched, text_of, why
 from gateway.dossier.asked import algorithm, asked
 from gateway.dossier.checks import CHECKS
-from gateway.dossier.dossier import Dossier
+from gateway.dossier.dossier import Dossier, Opened
 from gateway.dossier.evidence import read_evidence
 from gateway.dossier.existence import NOTHING_PROVEN, WithinFile
 from gateway.dossier.policy import Policy
@@ -80,7 +80,7 @@ def verify(
 
     The same arguments give the same verdict, byte for byte.
     """
-    return _Run(context, policy).dossier(dossier, verifiers, library)
+    return _Run(context, policy).dossier(files.put_together(dossier), verifiers, library)
 
 
 def verify_credential(data: bytes, context: VerificationContext, policy: Policy) -> Verdict:
@@ -101,10 +101,10 @@ def verify_file(
     """
     if container.recognise(data):
         try:
-            opened = files.read(data, context.limits)
+            opened = files.opened(data, context.limits)
         except InputError as error:
             return _Run(context, policy).unreadable(data, error)
-        return verify(opened, context, policy, verifiers, library)
+        return _Run(context, policy).dossier(opened, verifiers, library)
     if _sets_out_to_be_a_credential(data, context.limits.member):
         return verify_credential(data, context, policy)
     raise InputError(NEITHER)
@@ -159,13 +159,12 @@ class _Run:
         alone = [Finding(claim, "skipped", None, note=note) for claim in _PROVEN_CLAIMS]
         return self.conclude(digest, digest, [*alone, issued])
 
-    def dossier(self, dossier: Dossier, verifiers: Mapping[str, Verifier], library: MappingLibrary) -> Verdict:
+    def dossier(self, opened: Opened, verifiers: Mapping[str, Verifier], library: MappingLibrary) -> Verdict:
         tally = self.tally
-        file = dossier.digest or hashlib.sha256(files.write(dossier)).digest()
+        dossier, manifest, digests, file = opened
         tally.passed("container.form", "the file is the one byte form of its content", "file")
-        digests = files.digests_of(dossier.members())
-        self.objects = [(file, "file"), *((bytes.fromhex(digest), name) for name, digest in digests.items())]
-        _digests(tally, dossier.manifest, digests)
+        self.objects = [(file, "file"), *[(bytes.fromhex(digest), name) for name, digest in digests.items()]]
+        _digests(tally, manifest, digests)
         self.believed.check(tally)
         self.times(file)
         self.believed.compare(tally, dossier.registry, digests.get("registry.json", ""))
@@ -183,7 +182,9 @@ class _Run:
             context = msgspec.structs.replace(
                 self.context, anchors=watched, poe=NOTHING_PROVEN if self.existence is None else self.existence
             )
-            report = proven.report_of(tally, dossier, native, evidence, verifiers, context, self.for_want_of_anchors)
+            at_hand = _at_hand(self.context, dossier, digests)
+            context = msgspec.structs.replace(context, shared=at_hand)
+            report = proven.report_of(tally, native, evidence, verifiers, context, self.for_want_of_anchors)
         translation = translated.translate(tally, credential, native, dossier.losses, library)
         translated.place(tally, credential, report, translation)
         if report is None or evidence is None:
@@ -367,9 +368,20 @@ class _Run:
         return [*(one for one in findings if one.claim is not Claim.EXISTED_BY), claim]
 
 
+def _at_hand(context: VerificationContext, dossier: Dossier, digests: Mapping[str, str]) -> dict[bytes, bytes]:
+    """What evidence may name: from the file and from the verifier, each only where it has the digest of its name."""
+    made = {one: body for one, body in context.shared.items() if hashlib.sha256(body).digest() == one}
+    for folder, content in (("trust/", dossier.trust), ("shared/", dossier.shared)):
+        for digest, body in content.items():
+            name = digest.hex()
+            if digests[folder + name] == name:
+                made[digest] = body
+    return made
+
+
 def _digests(tally: Tally, manifest: bytes, held: Mapping[str, str]) -> None:
     """Whether the manifest states what the members are, and what is named by its digest has it."""
-    if not manifest or manifest == files.manifest_of(held):
+    if manifest == files.manifest_of(held):
         tally.passed("manifest.digests", "the manifest holds the SHA-256 of every member", "manifest.json")
     else:
         stated = files.digests_in(manifest)
