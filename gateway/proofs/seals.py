@@ -17,11 +17,12 @@ Source: the QBFT and IBFT 2.0 specifications as Besu and GoQuorum run them, chec
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from gateway.errors import InputError, fault
+from gateway.errors import InputError, Misuse, fault
 from gateway.proofs import rlp
 from gateway.proofs.evm import Header
 from gateway.proofs.keccak import keccak256
@@ -34,11 +35,13 @@ __all__ = [
     "SealForm",
     "Vote",
     "block_hash",
+    "digests",
     "proposer_of",
     "quorum",
     "read_extra",
     "seal_digest",
     "signers",
+    "with_seals",
 ]
 
 BAD_EXTRA = fault(
@@ -61,6 +64,8 @@ _EMPTY_OMMERS: Final = bytes.fromhex("1dcc4de8dec75d7aab85b567b6ccd41ad312451b94
 _VANITY: Final = 32
 _SEAL: Final = 65
 _ADD, _DROP = b"\xff", b"\x00"
+_FIXED: Final = 5 * 33 + 21 + 259
+"""Bytes of a header's fields before its numbers: five hashes, the beneficiary, the bloom."""
 
 
 class SealForm(enum.StrEnum):
@@ -87,6 +92,8 @@ class Extra(msgspec.Struct, frozen=True):
     round       the round in which the block was decided; None where the form has none
     proposer    Istanbul's proposer seal
     seals       65 bytes each
+    head        the bytes of the extra data before what its form leaves out of hashes: the encoded items up to the vote
+                (QBFT, IBFT 2.0), vanity and signers (Clique), the vanity alone (Istanbul)
     """
 
     form: SealForm
@@ -95,6 +102,7 @@ class Extra(msgspec.Struct, frozen=True):
     vote: Vote | None
     round: int | None
     seals: tuple[bytes, ...]
+    head: bytes
     proposer: bytes = b""
 
 
@@ -116,14 +124,15 @@ def read_extra(form: SealForm, header: Header) -> Extra:
     vanity, validators, vote, turn, seals = items
     if not isinstance(vanity, bytes) or len(vanity) != _VANITY:
         raise InputError(BAD_EXTRA, "the vanity has 32 bytes", where="extraData[0]")
-    return Extra(
-        form,
-        vanity,
-        _addresses(validators, where="extraData[1]"),
-        _qbft_vote(vote) if form is SealForm.QBFT else _ibft2_vote(vote),
-        rlp.integer(turn, size=4) if form is SealForm.QBFT else _fixed_round(turn),
-        _seals(seals, where="extraData[4]"),
-    )
+    listed = _addresses(validators, where="extraData[1]")
+    choice = _qbft_vote(vote) if form is SealForm.QBFT else _ibft2_vote(vote)
+    decided = rlp.integer(turn, size=4) if form is SealForm.QBFT else _fixed_round(turn)
+    made = _seals(seals, where="extraData[4]")
+    # RLP was canonical, so what was read has the length that it would be written with
+    payload = _list_size(len(header.extra_data))
+    tail = len(_turn(form, decided)) + _list_prefix(67 * len(made)) + 67 * len(made)
+    head = header.extra_data[len(header.extra_data) - payload : len(header.extra_data) - tail]
+    return Extra(form, vanity, listed, choice, decided, made, head)
 
 
 def _bft_fields(header: Header) -> None:
@@ -212,6 +221,7 @@ def _istanbul(header: Header) -> Extra:
         _nonce_vote(header),
         None,
         _seals(items[2], where="extraData[2]"),
+        data[:_VANITY],
         proposer,
     )
 
@@ -232,58 +242,100 @@ def _clique(header: Header) -> Extra:
     if len(signers) > MAX_VALIDATORS or len(set(signers)) != len(signers):
         raise InputError(BAD_EXTRA, "too many signers, or one listed twice", where="extraData")
     vote = None if signers else _nonce_vote(header)
-    return Extra(SealForm.CLIQUE, data[:_VANITY], tuple(signers), vote, None, (data[-_SEAL:],))
+    return Extra(SealForm.CLIQUE, data[:_VANITY], tuple(signers), vote, None, (data[-_SEAL:],), data[:-_SEAL])
 
 
 # ── The byte forms that are hashed ───────────────────────────────────────────────────────────────────────────────
 
 
-def _vote_item(extra: Extra) -> bytes | list[bytes]:
-    if extra.vote is None:
-        return [] if extra.form is SealForm.QBFT else b""
-    drop = b"" if extra.form is SealForm.QBFT else _DROP
-    return [extra.vote.subject, _ADD if extra.vote.add else drop]
+def _list_prefix(size: int) -> int:
+    """Bytes before a list's payload of `size` bytes."""
+    return 1 if size < 56 else 1 + (size.bit_length() + 7) // 8
 
 
-def _hash_with(header: Header, extra_data: bytes) -> bytes:
-    return keccak256(msgspec.structs.replace(header, extra_data=extra_data).encode())
+def _list_size(whole: int) -> int:
+    """Bytes of the payload of a list of `whole` bytes."""
+    for prefix in range(1, 6):
+        if _list_prefix(whole - prefix) == prefix:
+            return whole - prefix
+    raise AssertionError("longer than anything that is read")
+
+
+def _list(payload: bytes) -> bytes:
+    size = len(payload)
+    if size < 56:
+        return bytes((0xC0 + size,)) + payload
+    length = rlp.integer_bytes(size)
+    return bytes((0xF7 + len(length),)) + length + payload
+
+
+def _turn(form: SealForm, turn: int) -> bytes:
+    """The round, as the form encodes it."""
+    return rlp.encode(rlp.integer_bytes(turn) if form is SealForm.QBFT else turn.to_bytes(4, "big"))
+
+
+class _Frame:
+    """A header's bytes on both sides of its extra data, so that it is hashed with another one in its place."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self, header: Header) -> None:
+        data = header.encode()
+        numbers = (header.difficulty, header.number, header.gas_limit, header.gas_used, header.timestamp)
+        start = len(data) - _list_size(len(data)) + _FIXED
+        for number in numbers:
+            start += 1 if number < 0x80 else 1 + (number.bit_length() + 7) // 8
+        extra = rlp.encode(header.extra_data)
+        stop = start + len(extra)
+        if data[start:stop] != extra:
+            raise InputError(BAD_FIELD, "a field before the extra data has not its size", where="header")
+        self._before, self._after = data[len(data) - _list_size(len(data)) : start], data[stop:]
+
+    def hash(self, extra_data: bytes) -> bytes:
+        return keccak256(_list(self._before + rlp.encode(extra_data) + self._after))
+
+
+def digests(header: Header, extra: Extra) -> tuple[bytes, bytes]:
+    """The hash by which the next block names this one, and the 32 bytes that a seal signs.
+
+    A seal is a committed one; of Clique the only one. `extra` is what `read_extra` gave for this header.
+    """
+    form, frame = extra.form, _Frame(header)
+    match form:
+        case SealForm.QBFT:
+            named = frame.hash(_list(extra.head + b"\x80\xc0"))
+            if extra.round:
+                return named, frame.hash(_list(extra.head + _turn(form, extra.round) + b"\xc0"))
+            return named, named
+        case SealForm.IBFT2:
+            return frame.hash(_list(extra.head)), frame.hash(_list(extra.head + _turn(form, extra.round or 0)))
+        case SealForm.ISTANBUL:
+            named = frame.hash(extra.vanity + rlp.encode([extra.validators, extra.proposer, []]))
+            return named, keccak256(named + b"\x02")
+        case SealForm.CLIQUE:
+            return frame.hash(header.extra_data), frame.hash(extra.head)
 
 
 def block_hash(header: Header, extra: Extra) -> bytes:
     """The hash by which the next block names this one."""
-    match extra.form:
-        case SealForm.QBFT:
-            return _hash_with(header, rlp.encode([extra.vanity, extra.validators, _vote_item(extra), b"", []]))
-        case SealForm.IBFT2:
-            return _hash_with(header, rlp.encode([extra.vanity, extra.validators, _vote_item(extra)]))
-        case SealForm.ISTANBUL:
-            return _hash_with(header, extra.vanity + rlp.encode([extra.validators, extra.proposer, []]))
-        case SealForm.CLIQUE:
-            return header.hash
+    return digests(header, extra)[0]
 
 
 def seal_digest(header: Header, extra: Extra) -> bytes:
     """The 32 bytes that a committed seal (Clique: the one seal) signs."""
-    match extra.form:
-        case SealForm.QBFT:
-            turn = rlp.integer_bytes(extra.round or 0)
-            return _hash_with(header, rlp.encode([extra.vanity, extra.validators, _vote_item(extra), turn, []]))
-        case SealForm.IBFT2:
-            turn = (extra.round or 0).to_bytes(4, "big")
-            return _hash_with(header, rlp.encode([extra.vanity, extra.validators, _vote_item(extra), turn]))
-        case SealForm.ISTANBUL:
-            return keccak256(block_hash(header, extra) + b"\x02")
-        case SealForm.CLIQUE:
-            return _hash_with(header, header.extra_data[:-_SEAL])
+    return digests(header, extra)[1]
 
 
-def signers(header: Header, extra: Extra) -> tuple[bytes, ...]:
-    """The address behind each seal, in the seals' order, repetitions included. Raises InputError on a bad seal."""
-    digest = seal_digest(header, extra)
+def signers(header: Header, extra: Extra, digest: bytes | None = None) -> tuple[bytes, ...]:
+    """The address behind each seal, in the seals' order, repetitions included. Raises InputError on a bad seal.
+
+    `digest` is what the seals sign, where it is known already.
+    """
+    signed = seal_digest(header, extra) if digest is None else digest
     made: list[bytes] = []
     for index, seal in enumerate(extra.seals):
         try:
-            made.append(recover(digest, seal))
+            made.append(recover(signed, seal))
         except InputError as error:
             raise InputError(BAD_SEAL, error.detail, where=f"seal {index}") from error
     return tuple(made)
@@ -296,9 +348,29 @@ def proposer_of(header: Header, extra: Extra) -> bytes:
     """
     match extra.form:
         case SealForm.ISTANBUL:
-            unsealed = _hash_with(header, extra.vanity + rlp.encode([extra.validators, b"", []]))
-            return recover(keccak256(unsealed), extra.proposer)
+            unsealed = _Frame(header).hash(extra.vanity + rlp.encode([extra.validators, b"", []]))
+            try:
+                return recover(keccak256(unsealed), extra.proposer)
+            except InputError as error:
+                raise InputError(BAD_SEAL, error.detail, where="proposer's seal") from error
         case SealForm.CLIQUE:
             return signers(header, extra)[0]
         case _:
             return header.beneficiary
+
+
+def with_seals(header: Header, extra: Extra, keep: Sequence[bytes]) -> Header:
+    """The same block with these seals in place of its own; its hash stays as it was.
+
+    What names and proves a block leaves its seals out, so a node may give more of them than a proof needs, and a
+    malicious validator may add one that is malformed: a source keeps those that count. Raises Misuse for Clique,
+    whose one seal is part of the block.
+    """
+    match extra.form:
+        case SealForm.QBFT | SealForm.IBFT2:
+            made = _list(extra.head + _turn(extra.form, extra.round or 0) + rlp.encode(list(keep)))
+        case SealForm.ISTANBUL:
+            made = extra.vanity + rlp.encode([extra.validators, extra.proposer, list(keep)])
+        case SealForm.CLIQUE:
+            raise Misuse(BAD_EXTRA, "a Clique block's seal is part of its hash")
+    return msgspec.structs.replace(header, extra_data=made)

@@ -9,6 +9,7 @@ Source: SEC 1, 4.1.6 (recovery); EIP-2 and BIP-146 (low s); Ethereum Yellow Pape
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from coincurve import PublicKey
@@ -26,8 +27,12 @@ BAD_SIGNATURE = fault(
 
 ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """The order of the group, n."""
+_ORDER: Final = ORDER.to_bytes(32, "big")
+_HALF: Final = (ORDER // 2).to_bytes(32, "big")
+_ZERO: Final = bytes(32)
 
 
+@lru_cache(maxsize=4096)
 def address_of(public: bytes) -> bytes:
     """The 20-byte address of an uncompressed public key (65 bytes, 04 ‖ x ‖ y)."""
     return keccak256(public[1:])[12:]
@@ -40,12 +45,14 @@ def recover(digest: bytes, signature: bytes) -> bytes:
     """
     if len(signature) != 65:
         raise InputError(BAD_SIGNATURE, f"{len(signature)} bytes, 65 belong there")
-    r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64]
+    if len(digest) != 32:
+        raise InputError(BAD_SIGNATURE, f"a digest of {len(digest)} bytes, 32 belong there")
+    r, s, v = signature[:32], signature[32:64], signature[64]
     if v > 1:
         raise InputError(BAD_SIGNATURE, f"v is {v}")
-    if not (0 < r < ORDER and 0 < s < ORDER):
+    if not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):
         raise InputError(BAD_SIGNATURE, "r or s outside the group")
-    if s > ORDER // 2:
+    if s > _HALF:
         raise InputError(BAD_SIGNATURE, "s in the upper half: the malleated twin of a signature")
     try:
         public = PublicKey.from_signature_and_message(signature, digest, hasher=None)

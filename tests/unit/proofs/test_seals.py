@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import InputError
+from gateway.errors import InputError, Misuse
 from gateway.proofs import seals
 from gateway.proofs.evm import Header
 from gateway.proofs.seals import SealForm
@@ -92,8 +92,31 @@ def test_a_malleated_seal_is_refused(form: SealForm) -> None:
 @pytest.mark.parametrize("form", BFT)
 def test_a_seal_of_a_stranger_rejects_the_block(form: SealForm) -> None:
     with pytest.raises(InputError) as error:
-        judge(form, sealed(form, 7, SET.members, [*FOUR, key_of("stranger")]), SET)
+        judge(form, sealed(form, 7, SET.members, [*FOUR[:3], key_of("stranger")]), SET)
     assert error.value.code == "validators.foreign-seal"
+
+
+@pytest.mark.parametrize("form", BFT)
+def test_more_seals_than_validators_are_not_even_looked_at(form: SealForm) -> None:
+    with pytest.raises(InputError) as error:
+        judge(form, sealed(form, 7, SET.members, [*FOUR, key_of("stranger")]), SET)
+    assert error.value.code == "validators.too-many-seals"
+
+
+@pytest.mark.parametrize("form", BFT)
+def test_seals_that_a_proof_does_not_need_can_be_left_out(form: SealForm) -> None:
+    header = sealed(form, 7, SET.members, FOUR, turn=2)
+    extra = seals.read_extra(form, header)
+    fewer = seals.with_seals(header, extra, extra.seals[1:])
+    assert fewer != header
+    assert judge(form, fewer, SET).hash == judge(form, header, SET).hash
+    assert seals.with_seals(header, extra, extra.seals) == header
+
+
+def test_a_clique_seal_is_part_of_its_block() -> None:
+    header = good(SealForm.CLIQUE)
+    with pytest.raises(Misuse):
+        seals.with_seals(header, seals.read_extra(SealForm.CLIQUE, header), [])
 
 
 def test_a_clique_block_by_a_stranger_is_refused() -> None:
