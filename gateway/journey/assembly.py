@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,12 @@ from gateway.spi import Adapter, Basis, Limits, NetworkId, Secrets, TrustAnchors
 from gateway.trust.signer import Signer
 
 __all__ = ["Assembly", "DeliveryRules", "NetworkPlan", "RoutePlan"]
+
+
+def spare_processors() -> int:
+    """How many processors this process may use beside the one that it is on; four at most."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(0, min(4, count - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class Assembly:
     mark       32 secret bytes by which this gateway knows its own writing again
     anchors    the registry; believed when evidence is verified
     verifiers  by evidence type
+    workers    processes beside the gateway's own that verify, translate and seal; 0: a thread does
     """
 
     database: str
@@ -87,3 +95,4 @@ class Assembly:
     verifiers: Mapping[str, Verifier]
     delivery: DeliveryRules = field(default_factory=DeliveryRules)
     limits: Limits = field(default_factory=Limits)
+    workers: int = field(default_factory=spare_processors)

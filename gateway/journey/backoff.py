@@ -1,4 +1,4 @@
-"""How long to wait before trying again: doubled each time up to a limit, with jitter so that many do not knock at once."""
+"""How long to wait before trying again: doubled each time up to a limit, with jitter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """Counts failures in a row. `next()` is the wait in seconds, at least half of `first`; `reset()` after a success."""
+    """Counts failures in a row. `next()` is the wait in seconds; `reset()` after a success.
+
+    Half of each wait is chance, so that many who wait for one network do not all knock at once.
+    """
 
     def __init__(self, first: float, most: float) -> None:
         self._first = first

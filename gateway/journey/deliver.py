@@ -30,6 +30,7 @@ from gateway.journey.crash import crash_point
 from gateway.journey.marks import mark_of
 from gateway.journey.metrics import Metrics
 from gateway.journey.seal import content_digest
+from gateway.journey.telling import frames_of
 from gateway.mapping import MappingLibrary, losses_document
 from gateway.model import records as model
 from gateway.spi import (
@@ -220,7 +221,7 @@ class Deliverer:
                 await asyncio.gather(*self._attempts, return_exceptions=True)
 
     async def drain(self, seconds: float) -> None:
-        """Begin nothing new; give what is under way so many seconds. What does not end is taken up at the next start."""
+        """Begin nothing new; give what is under way so many seconds. The rest is taken up at the next start."""
         self._draining = True
         if self._attempts:
             await asyncio.wait(tuple(self._attempts), timeout=seconds)
@@ -387,10 +388,10 @@ class Deliverer:
             return _Rendered(pickup, None, b"", why)
         except GatewayError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # A fault of a mapping must not hold up other lanes; its message may hold content and is not kept.
             log.error(
-                "delivery met a fault of the program", network=self.name, kind=type(error).__name__, exc_info=error
+                "delivery met a fault of the program", network=self.name, kind=type(error).__name__, at=frames_of(error)
             )
             why = Fault(UNEXPECTED.code, f"{UNEXPECTED.summary} ({type(error).__name__})", UNEXPECTED.hint)
             return _Rendered(pickup, None, b"", why)
@@ -589,8 +590,7 @@ class Deliverer:
                     return
                 if not told:
                     told = True
-                    when = attempt.sent or now_micros()
-                    await self._database.write(lambda connection: dispatch.submitted(connection, attempt.row, when))
+                    await self._tell_submitted(attempt)
                 if absent:
                     send = True
                     backoff.failures = min(backoff.failures, 4)
@@ -601,6 +601,10 @@ class Deliverer:
                     look = min(look * 1.5, _LAST_LOOK)
         finally:
             del self._under_way[attempt.row]
+
+    async def _tell_submitted(self, attempt: _Attempt) -> None:
+        when = attempt.sent or now_micros()
+        await self._database.write(lambda connection: dispatch.submitted(connection, attempt.row, when))
 
     async def _submit(self, sink: Sink, attempt: _Attempt) -> Refused | None:
         """Send. Where the network will never take the attempt, its own word still decides what landed before."""

@@ -23,16 +23,19 @@ from gateway.journey.assembly import Assembly, NetworkPlan, RoutePlan
 from gateway.journey.backoff import Backoff
 from gateway.journey.crash import crash_point
 from gateway.journey.deliver import Deliverer
-from gateway.journey.ingest import Ingest, NoProofs, Workshop, source_record
+from gateway.journey.ingest import Ingest, Routes, source_record
 from gateway.journey.metrics import Metrics
-from gateway.journey.read import Reader, trouble_of
+from gateway.journey.read import Reader
 from gateway.journey.reroute import reroute
 from gateway.journey.route import Place, Router
 from gateway.journey.seal import Sealer
-from gateway.spi import NetworkId, Sink, Source, VerificationContext
+from gateway.journey.telling import frames_of, trouble_of
+from gateway.journey.work import Bench
+from gateway.journey.worker import Workers
+from gateway.spi import NetworkId, Sink, Source
 from gateway.store import orders
 from gateway.store import schema as t
-from gateway.store.database import Database
+from gateway.store.database import Database, check_schema, open_engine
 from gateway.store.drafts import Pickup, micros
 from gateway.store.intake import Intake, stored_entry
 from gateway.store.orders import Order
@@ -85,7 +88,7 @@ class NetworkHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`ok` where no network is in trouble. A parked delivery is no trouble of a network; `gateway status` counts them."""
+    """`ok` where no network is in trouble. A parked delivery is none: `gateway status` tells of those."""
 
     ok: bool
     networks: tuple[NetworkHealth, ...]
@@ -119,18 +122,28 @@ class Gateway:
                 raise ConfigError(NO_ISSUER, where=f"networks.{plan.name}")
         self._routes = assembly.routes
         Router(self._routes, {}, list(self._networks))  # a wrong route stops everything before it begins
-        self.database = Database(assembly.database)
+        check_schema_of(assembly.database)
+        for network in self._networks.values():
+            if network.id is None:
+                network.id = _remembered(assembly.database, network.plan)
+        # Forked before the store is opened and anything else is started: a worker holds nothing that is not its own.
+        self._workers = Workers(
+            {
+                name: self._bench(network.plan, network.id)
+                for name, network in self._networks.items()
+                if network.plan.read and network.id is not None
+            },
+            assembly.workers,
+        )
+        try:
+            self.database = Database(assembly.database)
+        except BaseException:
+            self._workers.close()
+            raise
         self._intake = Intake()
         self.database.rolled_back = self._intake.forget
         self._places: dict[str, Place] = {}
-        self._workshop = Workshop(
-            assembly.mark,
-            assembly.library,
-            assembly.anchors,
-            assembly.verifiers,
-            assembly.limits,
-            Router((), {}, list(self._networks)),
-        )
+        self._active = Routes(Router((), {}, list(self._networks)))
         self._fence = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
@@ -184,6 +197,7 @@ class Gateway:
             await self._know_networks()
         except BaseException:
             self.database.close()
+            self._workers.close()
             self._closed = True
             raise
         for network in self._networks.values():
@@ -209,6 +223,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.to_thread(self.database.close)
+        await asyncio.to_thread(self._workers.close)
         log.info("stopped")
 
     async def _know_networks(self) -> None:
@@ -223,14 +238,12 @@ class Gateway:
             connection.execute(sa.delete(t.settings).where(t.settings.c.name == "fence"))
             connection.execute(sa.insert(t.settings).values(name="fence", value=fence))
             for network in self._networks.values():
-                if network.id is None:
-                    network.id = _remembered(connection, network.plan)
                 if network.id is not None:
                     self._register(connection, network, network.id)
             return fence
 
         self._fence = await self.database.write(look)
-        self._workshop.router = self._router()
+        self._active.router = self._router()
 
     def _register(self, connection: Connection, network: _Network, identity: NetworkId) -> None:
         plan = network.plan
@@ -263,7 +276,7 @@ class Gateway:
                 break
             except asyncio.CancelledError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # an adapter's fault must harm no other network
                 await self._trouble(network, "identify", error, backoff)
         if network.id is None:
             await self._newly_known(network, identity)
@@ -271,7 +284,7 @@ class Gateway:
         network.checked.set()
 
     async def _newly_known(self, network: _Network, identity: NetworkId) -> None:
-        """A network that nobody knew at start: it gets what was sealed meanwhile, then takes its place in the routes."""
+        """A network that nobody knew at start gets what was sealed meanwhile, then takes its place in the routes."""
         network.id = identity
 
         def register(connection: Connection) -> None:
@@ -299,7 +312,7 @@ class Gateway:
             def step(connection: Connection, after: int = after) -> tuple[int, int, bool]:
                 done = reroute(connection, self._intake, router, place, origins, after, _now())
                 if done.end:
-                    self._workshop.router = router
+                    self._active.router = router
                 return done.record, done.added, done.end
 
             after, more, end = await self.database.write(step)
@@ -319,8 +332,8 @@ class Gateway:
         """
         router = Router(routes, self._places, list(self._networks))
 
-        def change(connection: Connection) -> None:
-            self._workshop.router = router
+        def change(_: Connection) -> None:
+            self._active.router = router
 
         await self.database.write(change)
         self._routes = tuple(routes)
@@ -335,7 +348,7 @@ class Gateway:
                 return
             except asyncio.CancelledError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # a worker's fault must harm no other network
                 if asyncio.get_running_loop().time() - began > self.assembly.delivery.retry_most:
                     backoff.reset()
                 await self._trouble(network, what, error, backoff)
@@ -354,7 +367,12 @@ class Gateway:
             log.error("worker failed", network=name, doing=what, code=error.code, again_in=round(seconds, 2))
         else:
             log.error(
-                "worker failed", network=name, doing=what, code=FAILED.code, kind=type(error).__name__, exc_info=error
+                "worker failed",
+                network=name,
+                doing=what,
+                code=FAILED.code,
+                kind=type(error).__name__,
+                at=frames_of(error),
             )
         await asyncio.sleep(seconds)
 
@@ -362,12 +380,18 @@ class Gateway:
         plan = network.plan
         assert network.id is not None
         assert network.row is not None
-        assert plan.issuer is not None  # looked at when the gateway was made
-        assert plan.method is not None
-        assert plan.signer is not None
         row = network.row
-        sealer = Sealer(network.id.digest, plan.issuer, plan.method, plan.signer)
-        ingest = Ingest(plan.name, plan.office, network.id, sealer, self._workshop)
+        if plan.name not in self._workers:
+            self._workers.add(plan.name, self._bench(plan, network.id))
+        ingest = Ingest(
+            plan.name,
+            plan.office,
+            network.id,
+            _sealer(plan, network.id),
+            self.assembly.library,
+            self._workers.bench(plan.name),
+            self._active,
+        )
         source: Source = plan.adapter.source(plan.settings, network.id)
         try:
             source_row = await self.database.write(lambda connection: self._intake.source(connection, row, source.name))
@@ -377,7 +401,8 @@ class Gateway:
                 source.name,
                 source_row,
                 ingest,
-                self._workshop,
+                self._active,
+                self._workers,
                 self.database,
                 self._intake,
                 self.metrics,
@@ -394,6 +419,19 @@ class Gateway:
                 await network.resumed.wait()
         finally:
             await _close(source)
+
+    def _bench(self, plan: NetworkPlan, identity: NetworkId) -> Bench:
+        assembly = self.assembly
+        return Bench(
+            plan.name,
+            identity,
+            _sealer(plan, identity),
+            assembly.mark,
+            assembly.library,
+            assembly.anchors,
+            assembly.verifiers,
+            assembly.limits,
+        )
 
     async def _deliver(self, network: _Network) -> None:
         plan = network.plan
@@ -424,8 +462,9 @@ class Gateway:
 
     def _hand_over(self, pickups: Mapping[int, list[Pickup]]) -> None:
         for network in self._networks.values():
-            if network.row in pickups and network.deliverer is not None:
-                network.deliverer.offer(pickups[network.row])
+            new = pickups.get(network.row) if network.row is not None else None
+            if new and network.deliverer is not None:
+                network.deliverer.offer(new)
 
     def _backoff(self) -> Backoff:
         return Backoff(self.assembly.delivery.retry_first, self.assembly.delivery.retry_most)
@@ -440,7 +479,7 @@ class Gateway:
                     await self._carry_out(order)
             except asyncio.CancelledError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # told, and tried again in a moment
                 self._data_version = -1
                 log.error("orders cannot be read", code=getattr(error, "code", FAILED.code), kind=type(error).__name__)
             await asyncio.sleep(_ORDERS_EVERY)
@@ -491,14 +530,9 @@ class Gateway:
                 if network is None or network.reader is None:
                     raise InputError(orders.UNKNOWN_TARGET, "its network is not read now", where=order.target)
                 ingest = network.reader.ingest
-                context = VerificationContext(
-                    now=datetime.now(UTC),
-                    anchors=self.assembly.anchors,
-                    poe=NoProofs(),
-                    shared=stored.shared,
-                    limits=self.assembly.limits,
-                )
-                draft = ingest.entry(source_record(stored), context)
+                record = source_record(stored)
+                worked = ingest.bench.work([record], stored.shared, datetime.now(UTC))[0]
+                draft = ingest.draft(record, worked)
                 taken, result = self._intake.release(connection, stored, draft, ingest.revise, now)
             except (InputError, Permanent) as error:
                 orders.settle(connection, order, str(error), now)
@@ -570,19 +604,42 @@ def _now() -> int:
     return micros(datetime.now(UTC))
 
 
-def _remembered(connection: Connection, plan: NetworkPlan) -> NetworkId | None:
+def _sealer(plan: NetworkPlan, identity: NetworkId) -> Sealer:
+    assert plan.issuer is not None  # looked at when the gateway was made
+    assert plan.method is not None
+    assert plan.signer is not None
+    return Sealer(identity.digest, plan.issuer, plan.method, plan.signer)
+
+
+def check_schema_of(url: str) -> None:
+    """Raises StoreError where the database is missing, foreign or of another schema."""
+    engine = open_engine(url)
+    try:
+        check_schema(engine)
+    finally:
+        engine.dispose()
+
+
+def _remembered(url: str, plan: NetworkPlan) -> NetworkId | None:
     """The network that this name stood for last time."""
-    row = connection.execute(
-        sa.select(t.networks).where(t.networks.c.name == plan.name).order_by(t.networks.c.id.desc()).limit(1)
-    ).one_or_none()
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            row = connection.execute(
+                sa.select(t.networks).where(t.networks.c.name == plan.name).order_by(t.networks.c.id.desc()).limit(1)
+            ).one_or_none()
+    finally:
+        engine.dispose()
     if row is None or row.kind != plan.adapter.kind:
         return None
     return NetworkId(row.kind, row.chain, bytes(row.genesis))
 
 
 def _parked(connection: Connection) -> dict[int, int]:
-    rows = connection.execute(sa.select(t.parked.c.destination, sa.func.count()).group_by(t.parked.c.destination))
-    return {destination: count for destination, count in rows}
+    rows = connection.execute(
+        sa.select(t.parked.c.destination, sa.func.count().label("waiting")).group_by(t.parked.c.destination)
+    )
+    return {row.destination: row.waiting for row in rows}
 
 
 async def _named(work: Awaitable[None], name: str) -> None:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection
 
-from gateway.errors import Broken, GatewayError, fault
+from gateway.errors import Broken, fault
 from gateway.journey.crash import crash_point
-from gateway.journey.ingest import Ingest, Workshop
+from gateway.journey.ingest import Ingest, Routes
 from gateway.journey.metrics import Metrics
-from gateway.spi import Batch, Source
+from gateway.journey.work import Worked
+from gateway.journey.worker import Workers
+from gateway.spi import Batch, Position, Source
 from gateway.store import intake as rows
 from gateway.store.database import Database
 from gateway.store.drafts import Arrival, Fault, Pickup, Taken, micros
@@ -36,7 +37,7 @@ RETRACTED = fault(
 )
 
 _INLINE = 4
-"""Batches of so many records are worked through in the event loop; larger ones in a thread."""
+"""Batches of so many records are worked through in the event loop; larger ones by a worker."""
 
 
 class Reader:
@@ -48,7 +49,8 @@ class Reader:
         source_name: str,
         source_row: int,
         ingest: Ingest,
-        workshop: Workshop,
+        routes: Routes,
+        workers: Workers,
         database: Database,
         intake: Intake,
         metrics: Metrics,
@@ -58,7 +60,8 @@ class Reader:
         self.source_name = source_name
         self.source_row = source_row
         self.ingest = ingest
-        self._shop = workshop
+        self._routes = routes
+        self._workers = workers
         self._database = database
         self._intake = intake
         self._metrics = metrics
@@ -73,18 +76,16 @@ class Reader:
         self.stopped: Fault | None = None
 
     async def run(self, source: Source) -> None:
-        """Read until the source ends or is stopped for a person. Raises Transient, and what is nobody's fault to mend."""
+        """Read until the source ends or stops for a person. Raises Transient, StoreError, and faults of the program."""
 
-        def look(connection: Connection) -> tuple[object, Fault | None]:
+        def look(connection: Connection) -> tuple[Position | None, Fault | None]:
             return rows.position(connection, self.source_row), rows.stopped(connection, self.source_row)
 
         stands, self.stopped = await self._database.write(look)
         if self.stopped is not None:
             return
         try:
-            # a source's `read` is an async generator by its contract: closing it ends what it waits for
-            batches = cast("AsyncIterator[Batch]", source.read(stands))  # type: ignore[arg-type]  # a Position or None
-            await self._follow(batches)
+            await self._follow(source.read(stands))
         except Broken as error:
             await self._stop(Fault.of(error))
 
@@ -94,7 +95,8 @@ class Reader:
         try:
             while True:
                 if commit is not None:
-                    await asyncio.wait({coming, commit}, return_when=asyncio.FIRST_COMPLETED)
+                    waited: set[asyncio.Future[Any]] = {coming, commit}
+                    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
                     if commit.done():
                         await commit
                         commit = None
@@ -106,10 +108,7 @@ class Reader:
                 crash_point("ingest.read")
                 self.working += 1
                 coming = asyncio.ensure_future(_next(batches))
-                if len(batch.records) <= _INLINE:
-                    arrival = self.ingest.work(self.source_row, self.source_name, batch)
-                else:
-                    arrival = await asyncio.to_thread(self.ingest.work, self.source_row, self.source_name, batch)
+                arrival = self.ingest.arrival(self.source_row, self.source_name, batch, await self._work(batch))
                 crash_point("ingest.sealed")
                 if commit is not None:
                     await commit
@@ -120,16 +119,30 @@ class Reader:
         finally:
             coming.cancel()
             await asyncio.gather(coming, *([commit] if commit is not None else []), return_exceptions=True)
-            if hasattr(batches, "aclose"):
-                async with aclosing(batches):  # type: ignore[type-var]  # an async generator
-                    pass
+            close = getattr(batches, "aclose", None)  # an async generator has it; what it waits for ends with it
+            if close is not None:
+                await close()
             self.working = 0
+
+    async def _work(self, batch: Batch) -> list[Worked]:
+        """Own writing is recognised here; only what needs work goes to a worker."""
+        bench, now = self.ingest.bench, datetime.now(UTC)
+        worked = [bench.echo(record) for record in batch.records]
+        todo = [record for record, echo in zip(batch.records, worked, strict=True) if echo is None]
+        if not todo:
+            done: list[Worked] = []
+        elif len(todo) <= _INLINE:
+            done = bench.work(todo, batch.shared, now)
+        else:
+            done = await self._workers.work(self.name, todo, batch.shared, now)
+        made = iter(done)
+        return [next(made) if echo is None else echo for echo in worked]
 
     async def _commit(self, arrival: Arrival) -> None:
         now = micros(datetime.now(UTC))
 
         def store(connection: Connection) -> Taken:
-            if arrival.routed_by is not self._shop.router:
+            if arrival.routed_by is not self._routes.router:
                 self.ingest.route_again(arrival)
             taken = self._intake.take(connection, arrival, self.ingest.revise, now)
             if arrival.retracted_loci:
@@ -183,8 +196,3 @@ async def _next(batches: AsyncIterator[Batch]) -> Batch | None:
         return await anext(batches)
     except StopAsyncIteration:
         return None
-
-
-def trouble_of(error: BaseException) -> str:
-    """An error for health and logs: its code and detail, never a content."""
-    return str(error) if isinstance(error, GatewayError) else type(error).__name__

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from gateway.journey.crash import crash_point
 from gateway.journey.route import MOST_HOPS, Place, Router
 from gateway.model import records as model
-from gateway.spi import Basis, Digest, RecordKey, delivery_key
+from gateway.spi import Digest, RecordKey, delivery_key
 from gateway.store import schema as t
 from gateway.store.intake import Intake
 from gateway.store.schema import DeliveryState
@@ -81,14 +81,13 @@ def reroute(
             continue
         json = bytes(row.credential)[row.json_start : row.json_end]
         record = model.decode(json)
-        basis = Basis(row.basis) if row.basis else None
         routed = router.of(
             name,
             office,
             record,
             json,
             type(record).__name__,
-            basis,
+            row.basis,
             been,
             len(path) // 32 + 1,
             row.revision,

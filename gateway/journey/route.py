@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import cel
 import orjson
 
 from gateway.errors import ConfigError, InputError, fault
@@ -63,6 +62,8 @@ def compile_condition(source: str, where: str = "") -> Condition:
 
     Raises ConfigError where it is not CEL or names something unknown.
     """
+    import cel  # its package brings a command line of its own along, 0.2 s of start-up that few configurations need
+
     try:
         program = cel.compile(source)
     except ValueError as error:
@@ -136,7 +137,7 @@ class Router:
         record: CommonRecord,
         json: bytes,
         kind: str,
-        basis: Basis | None,
+        basis: str | None,
         been: frozenset[bytes],
         hops: int,
         revision: int = 1,
@@ -144,6 +145,7 @@ class Router:
     ) -> Routed:
         """Where a record of `network` goes.
 
+        basis  on which `recorded` stands
         been   digests of the networks that it has been on, this one included
         hops   how many networks that were
         only   look at this destination (row) alone: a route that was added later
@@ -157,7 +159,7 @@ class Router:
         for route in routes:
             if route.records is not None and kind not in route.records:
                 continue
-            if basis is None or not basis.at_least(route.basis):
+            if basis is None or _RANK[basis] < _RANK[route.basis]:
                 notes.append(f"route {route.name} asks for {route.basis}, the evidence gives {basis or 'none'}")
                 continue
             if route.holds is not None:
@@ -187,6 +189,7 @@ class Router:
 
 
 _NOWHERE: Final = Routed(())
+_RANK: Final = {basis.value: rank for rank, basis in enumerate(Basis)}
 
 
 def may_be_seen(record: CommonRecord, office: str) -> bool:

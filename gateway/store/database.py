@@ -13,16 +13,15 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-try:
+if sys.platform != "win32":  # there SQLite's own lock still keeps two writers out of one transaction
     import fcntl
-except ImportError:  # Windows: no advisory locks; SQLite's own lock still keeps two writers from one transaction
-    fcntl = None  # type: ignore[assignment]  # the module's place is left empty on purpose
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -128,7 +127,7 @@ class _Held:
 
 def _hold(url: str) -> _Held:
     path = path_of(url)
-    if path is None or fcntl is None or not path.parent.is_dir():
+    if path is None or sys.platform == "win32" or not path.parent.is_dir():
         return _Held(None)
     descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -268,7 +267,7 @@ class Database:
                     connection.exec_driver_sql("SAVEPOINT work")
                 try:
                     results.append((job.work(connection), None))
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001  # it is whoever asked for the work that gets it
                     self.rolled_back()
                     results.append((None, _own(error)))
                     connection.exec_driver_sql("ROLLBACK" if alone else "ROLLBACK TO work")
@@ -280,7 +279,7 @@ class Database:
                 self.before_commit()
                 connection.exec_driver_sql("COMMIT")
                 self.after_commit()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whoever asked gets it
             self.rolled_back()
             results = [(None, _own(error))] * len(jobs)
             try:

@@ -7,6 +7,7 @@ nothing; if the network now shows other bytes at that place, what it shows is ke
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from gateway.store.drafts import (
     micros,
 )
 from gateway.store.schema import DeliveryState, EntryState
-from gateway.store.statements import Insert, chunks, pack, unpack
+from gateway.store.statements import Among, Insert, chunks, pack, unpack
 
 __all__ = [
     "Destination",
@@ -106,7 +107,17 @@ _documents: Final = Insert(t.documents, "id", "digest", "content")
 _quarantine: Final = Insert(t.quarantine, "entry", "since", "code", "detail", "place", "hint")
 _events: Final = Insert(t.events, "at", "kind", "network", "entry", "record", "delivery", "detail")
 
+_known: Final = Among(
+    sa.select(t.entries.c.id, t.entries.c.locus, t.batches.c.source).join(
+        t.batches, t.batches.c.id == t.entries.c.batch
+    ),
+    t.entries.c.entry,
+)
+_subject_rows: Final = Among(sa.select(t.subjects.c.id, t.subjects.c.subject), t.subjects.c.subject)
+_document_rows: Final = Among(sa.select(t.documents.c.id, t.documents.c.digest), t.documents.c.digest)
+
 _REMEMBERED: Final = 20_000
+_MARKS: Final = re.compile(r"[\W_]+")
 
 
 @dataclass(slots=True, frozen=True)
@@ -170,7 +181,7 @@ class StoredEntry:
 
 
 Reviser = Callable[[StoredRecord, EntryDraft | None], RecordDraft]
-"""Makes the withdrawing revision of a record: by the entry that withdraws it, or (None) because the network took it back."""
+"""Makes the withdrawing revision of a record: by the entry that withdraws it, or (None) as the network took it back."""
 
 
 class _Remembered:
@@ -284,16 +295,11 @@ class Intake:
                 found[text] = 0
             else:
                 found[text] = row
-        for some in chunks(missing):
-            for row, text in connection.execute(
-                sa.select(t.subjects.c.id, t.subjects.c.subject).where(t.subjects.c.subject.in_(some))
-            ):
-                found[text] = row
+        found.update((text, row) for row, text in _subject_rows.rows(connection, missing))
         new = [text for text in missing if not found[text]]
         if new:
             first = self.take_ids(connection, t.subjects, len(new))
-            for row, text in enumerate(new, first):
-                found[text] = row
+            found.update((text, row) for row, text in enumerate(new, first))
             _subjects.run(connection, [(found[text], text, number_of(text)) for text in new])
         for text in missing:
             self._subjects.put(text, found[text])
@@ -310,11 +316,8 @@ class Intake:
                 found[content] = row or 0
                 if row is None:
                     digests[digest] = content
-        for some in chunks(list(digests)):
-            for row, digest in connection.execute(
-                sa.select(t.documents.c.id, t.documents.c.digest).where(t.documents.c.digest.in_(some))
-            ):
-                found[digests[bytes(digest)]] = row
+        for row, digest in _document_rows.rows(connection, list(digests)):
+            found[digests[bytes(digest)]] = row
         new = [(digest, content) for digest, content in digests.items() if not found[content]]
         if new:
             first = self.take_ids(connection, t.documents, len(new))
@@ -377,12 +380,8 @@ class Intake:
         """The entries that were not read before; one that differs from what was read comes back as a conflict."""
         keys = list({draft.source.entry for draft in arrival.entries})
         known: dict[bytes, int] = {}
-        for some in chunks(keys):
-            for row, locus in connection.execute(
-                sa.select(t.entries.c.id, t.entries.c.locus)
-                .join(t.batches, t.batches.c.id == t.entries.c.batch)
-                .where(t.entries.c.entry.in_(some), t.batches.c.source == arrival.source)
-            ):
+        for row, locus, source in _known.rows(connection, keys):
+            if source == arrival.source:
                 known.setdefault(bytes(locus), row)
         fresh: list[EntryDraft] = []
         here: dict[bytes, bytes] = {}
@@ -424,7 +423,7 @@ class Intake:
             source, state = draft.source, draft.state
             relay = source.relay
             echo = state is EntryState.ECHO
-            path = b"".join(relay.path)
+            path = b"" if echo else b"".join(relay.path)
             rows.append(
                 (
                     row,
@@ -433,8 +432,8 @@ class Intake:
                     source.entry,
                     draft.locus,
                     micros(source.time),
-                    relay.key,
-                    relay.mark,
+                    None if relay.key == source.entry else relay.key,
+                    None if echo else relay.mark,
                     path,
                     source.withdraws,
                     self.name(connection, source.native.format),
@@ -504,8 +503,7 @@ class Intake:
             )
             if several:
                 also.extend((lane, row) for lane in lanes[1:])
-            for note in draft.notes:
-                notes.append((now, "note", None, entry, row, None, note))
+            notes.extend((now, "note", None, entry, row, None, note) for note in draft.notes)
             for destination, key in draft.deliveries:
                 out.append((delivery, key, row, destination, waiting, now))
                 taken.pickups.setdefault(destination, []).append(
@@ -650,10 +648,12 @@ class Intake:
             sa.select(t.sources.c.network).where(t.sources.c.id == arrival.source)
         ).scalar_one()
         for entry in gone:
-            revised = []
-            for record in records_of(connection, entry):
-                if not record.withdrawn:
-                    revised.append((entry, revise(record, None), record.path + _digest_of(connection, network)))
+            home = _digest_of(connection, network)
+            revised = [
+                (entry, revise(record, None), record.path + home)
+                for record in records_of(connection, entry)
+                if not record.withdrawn
+            ]
             self.write_records(connection, revised, arrival.seen, now, taken)
             taken.withdrawn += len(revised)
             connection.execute(
@@ -671,7 +671,7 @@ def number_of(subject: str) -> str:
 
 def plain_number(text: str) -> str:
     """A number as it is looked for: letters and digits alone, case folded."""
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
+    return _MARKS.sub("", text.casefold())
 
 
 def position(connection: Connection, source: int) -> Position | None:
@@ -719,12 +719,10 @@ def newest(connection: Connection, key: bytes) -> StoredRecord:
     ).one()
     subjects: tuple[str, ...] = (row.first_subject,)
     if row.lanes is not None:
-        texts = {
-            lane: text
-            for lane, text in connection.execute(
-                sa.select(t.subjects.c.id, t.subjects.c.subject).where(t.subjects.c.id.in_(unpack(row.lanes)))
-            )
-        }
+        rows = connection.execute(
+            sa.select(t.subjects.c.id, t.subjects.c.subject).where(t.subjects.c.id.in_(unpack(row.lanes)))
+        )
+        texts = {one.id: one.subject for one in rows}
         subjects = tuple(texts[lane] for lane in unpack(row.lanes))
     went = connection.execute(
         sa.select(t.networks.c.id, t.networks.c.digest)
@@ -796,8 +794,8 @@ def stored_entry(connection: Connection, row: int) -> StoredEntry:
         entry=bytes(one.entry),
         locus=bytes(one.locus),
         time=one.time,
-        relay=bytes(one.relay),
-        mark=bytes(one.mark),
+        relay=bytes(one.entry if one.relay is None else one.relay),
+        mark=bytes(one.mark or b""),
         path=bytes(one.path),
         withdraws=None if one.withdraws is None else bytes(one.withdraws),
         format=one.format_name,

@@ -104,6 +104,8 @@ def _release(connection: Connection, order: Order) -> Done:
     code = connection.execute(sa.select(t.quarantine.c.code).where(t.quarantine.c.entry == found)).scalar()
     if code == CONFLICT.code:
         raise InputError(UNKNOWN_TARGET, "another record was read at its place before; it stays", where=order.target)
+    if not connection.execute(sa.select(t.entries.c.evidence).where(t.entries.c.id == found)).scalar():
+        raise InputError(UNKNOWN_TARGET, "nothing that could be tried again was kept of it", where=order.target)
     return Done("to be tried again", entry=int(found))
 
 

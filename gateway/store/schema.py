@@ -197,8 +197,8 @@ entries = sa.Table(
     sa.Column("entry", _bytes, nullable=False, index=True),
     sa.Column("locus", _bytes, nullable=False),
     sa.Column("time", _time, nullable=False),
-    sa.Column("relay", _bytes, nullable=False),
-    sa.Column("mark", _bytes, nullable=False),
+    sa.Column("relay", _bytes),
+    sa.Column("mark", _bytes),
     sa.Column("path", _bytes, nullable=False),
     sa.Column("withdraws", _bytes),
     sa.Column("format", _id, sa.ForeignKey("names.id"), nullable=False),
@@ -209,7 +209,7 @@ entries = sa.Table(
     sa.Column("mapping", _id, sa.ForeignKey("mappings.id")),
     sa.Column("losses", _id, sa.ForeignKey("documents.id")),
     sa.Column("residue", _id, sa.ForeignKey("documents.id")),
-    comment="native records; of an echo only digest and place are kept",
+    comment="native records; of an echo only digest and place are kept. relay: where it is not the entry's own key",
 )
 
 records = sa.Table(
@@ -228,7 +228,7 @@ records = sa.Table(
     sa.Column("json_end", sa.Integer, nullable=False),
     sa.Column("credential", _bytes, nullable=False),
     sa.UniqueConstraint("key", "revision"),
-    comment="common records, sealed; their own JSON is a slice of the credential. lanes: where there are several subjects",
+    comment="common records, sealed; their JSON is a slice of the credential. lanes: where there are several subjects",
 )
 
 also_about = sa.Table(

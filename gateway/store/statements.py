@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 
-__all__ = ["Insert", "Update", "chunks", "pack", "unpack"]
+__all__ = ["Among", "Insert", "Update", "chunks", "pack", "unpack"]
 
 
 class Insert:
@@ -44,6 +44,41 @@ class Update:
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             connection.exec_driver_sql(_compiled(self, connection.dialect), rows)
+
+
+class Among:
+    """`SELECT … WHERE column IN (…)` for any number of values, compiled for a few sizes once.
+
+    SQLAlchemy's own expanding IN builds its text anew for every call. Sizes are filled up by repeating a value.
+    """
+
+    _SIZES = (1, 8, 64, 500)
+
+    def __init__(self, select: sa.Select[Any], column: sa.ColumnElement[Any]) -> None:
+        self._select = select
+        self._column = column
+        self._texts: dict[tuple[str, int], str] = {}
+
+    def rows(self, connection: Connection, values: Sequence[Any]) -> list[Any]:
+        """All rows for `values`, in no order."""
+        found: list[Any] = []
+        at = 0
+        while at < len(values):
+            size = next((size for size in self._SIZES if size >= len(values) - at), self._SIZES[-1])
+            some = tuple(values[at : at + size])
+            at += size
+            some += some[-1:] * (size - len(some))
+            text = self._texts.get((connection.dialect.name, size)) or self._text(connection.dialect, size)
+            found.extend(connection.exec_driver_sql(text, some).fetchall())
+        return found
+
+    def _text(self, dialect: Dialect, size: int) -> str:
+        query = self._select.where(self._column.in_([sa.bindparam(f"value{number}") for number in range(size)]))
+        compiled = query.compile(dialect=dialect)
+        if compiled.positiontup != [f"value{number}" for number in range(size)]:
+            raise AssertionError(f"{dialect.name} takes parameters in another way than by position")
+        text = self._texts[dialect.name, size] = str(compiled)
+        return text
 
 
 def _compiled(statement: Insert | Update, dialect: Dialect) -> str:

@@ -37,7 +37,6 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_names")),
         sa.UniqueConstraint("name", name=op.f("uq_names_name")),
-        comment="formats and evidence types, each held once",
     )
     op.create_table(
         "networks",
@@ -50,7 +49,6 @@ def upgrade() -> None:
         sa.Column("genesis", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_networks")),
         sa.UniqueConstraint("digest", name=op.f("uq_networks_digest")),
-        comment="by digest; the name is the configuration's and may change",
     )
     op.create_table(
         "orders",
@@ -62,7 +60,6 @@ def upgrade() -> None:
         sa.Column("done", sa.BigInteger(), nullable=True),
         sa.Column("result", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
-        comment="what a person asked for (retry, skip, resume); the gateway that runs carries it out",
     )
     op.create_index(
         "ix_orders_open",
@@ -85,7 +82,6 @@ def upgrade() -> None:
         sa.Column("number", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subjects")),
         sa.UniqueConstraint("subject", name=op.f("uq_subjects_subject")),
-        comment="IP rights, `office/scheme/normalised`; number is the last part",
     )
     op.create_index(op.f("ix_subjects_number"), "subjects", ["number"], unique=False)
     op.create_table(
@@ -103,7 +99,6 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["destination"], ["networks.id"], name=op.f("fk_attempts_destination")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
-        comment="signed bytes stored before they are sent; the body is let go once every outcome is final",
     )
     op.create_index(
         "ix_attempts_open",
@@ -128,7 +123,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["network"], ["networks.id"], name=op.f("fk_sources_network")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sources")),
         sa.UniqueConstraint("network", "name", name=op.f("uq_sources_network_name")),
-        comment="how far each source was read, and why it stopped for a person",
     )
     op.create_table(
         "batches",
@@ -148,8 +142,8 @@ def upgrade() -> None:
         sa.Column("entry", sa.LargeBinary(), nullable=False),
         sa.Column("locus", sa.LargeBinary(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
-        sa.Column("relay", sa.LargeBinary(), nullable=False),
-        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.Column("relay", sa.LargeBinary(), nullable=True),
+        sa.Column("mark", sa.LargeBinary(), nullable=True),
         sa.Column("path", sa.LargeBinary(), nullable=False),
         sa.Column("withdraws", sa.LargeBinary(), nullable=True),
         sa.Column("format", ROW, nullable=False),
@@ -166,7 +160,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["mapping"], ["mappings.id"], name=op.f("fk_entries_mapping")),
         sa.ForeignKeyConstraint(["residue"], ["documents.id"], name=op.f("fk_entries_residue")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
-        comment="native records; of an echo only digest and place are kept",
     )
     op.create_index(op.f("ix_entries_entry"), "entries", ["entry"], unique=False)
     op.create_table(
@@ -199,7 +192,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["subject"], ["subjects.id"], name=op.f("fk_records_subject")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_records")),
         sa.UniqueConstraint("key", "revision", name=op.f("uq_records_key_revision")),
-        comment="common records, sealed; their own JSON is a slice of the credential. lanes: where there are several subjects",
     )
     op.create_index(op.f("ix_records_entry"), "records", ["entry"], unique=False)
     op.create_index(op.f("ix_records_subject"), "records", ["subject"], unique=False)
@@ -210,7 +202,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["record"], ["records.id"], name=op.f("fk_also_about_record")),
         sa.ForeignKeyConstraint(["subject"], ["subjects.id"], name=op.f("fk_also_about_subject")),
         sa.PrimaryKeyConstraint("subject", "record", name=op.f("pk_also_about")),
-        comment="further subjects of records that have several",
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -229,7 +220,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["record"], ["records.id"], name=op.f("fk_deliveries_record")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("key", name=op.f("uq_deliveries_key")),
-        comment="at: when the state was last changed",
     )
     op.create_index(
         "ix_deliveries_held",
@@ -263,7 +253,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["network"], ["networks.id"], name=op.f("fk_events_network")),
         sa.ForeignKeyConstraint(["record"], ["records.id"], name=op.f("fk_events_record")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
-        comment="what is out of the ordinary; the ordinary way of a record stands in its rows' times",
     )
     op.create_index(op.f("ix_events_delivery"), "events", ["delivery"], unique=False)
     op.create_index(op.f("ix_events_entry"), "events", ["entry"], unique=False)
@@ -279,7 +268,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["delivery"], ["deliveries.id"], name=op.f("fk_parked_delivery")),
         sa.ForeignKeyConstraint(["destination"], ["networks.id"], name=op.f("fk_parked_destination")),
         sa.PrimaryKeyConstraint("delivery", name=op.f("pk_parked")),
-        comment="deliveries that hold up their lanes until a person retries or skips them",
     )
     op.create_index(op.f("ix_parked_destination"), "parked", ["destination"], unique=False)
     op.create_table(
@@ -290,7 +278,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["delivery"], ["deliveries.id"], name=op.f("fk_skipped_delivery")),
         sa.ForeignKeyConstraint(["destination"], ["networks.id"], name=op.f("fk_skipped_destination")),
         sa.PrimaryKeyConstraint("delivery", name=op.f("pk_skipped")),
-        comment="told: when a later delivery of the lane landed that names this one as superseded",
     )
     op.create_index(op.f("ix_skipped_destination"), "skipped", ["destination"], unique=False)
 
