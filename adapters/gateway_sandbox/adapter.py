@@ -22,7 +22,7 @@ KIND: Final = "sandbox"
 
 
 class SandboxAdapter:
-    """See `gateway.spi.Adapter`."""
+    """An embedded permissioned ledger in one file, for training and tests."""
 
     kind: Final[str] = KIND
     settings: type[msgspec.Struct] = SandboxSettings

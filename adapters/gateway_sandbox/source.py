@@ -24,7 +24,7 @@ _FAR: Final = 2**53
 FORKED = fault(
     "sandbox.forked",
     "The ledger does not hold the block up to which it was read.",
-    "It was put back to an older copy, or replaced. Find out which; `gateway network show` has the position.",
+    "It was put back to an older copy, or replaced. Give the gateway the right file, then `gateway network resume`.",
 )
 
 

@@ -120,7 +120,7 @@ def _anchor(chain: str, genesis: str, validators: tuple[str, ...], height: int) 
 
 
 class SandboxVerifier:
-    """See `gateway.spi.Verifier`. It gives the claims `recorded` and `valid`, both on the basis of consensus."""
+    """Gives the claims `recorded` and `valid`, both on the basis of consensus. See `gateway.spi.Verifier`."""
 
     def verify(self, native: NativeRecord, evidence: Evidence, context: VerificationContext) -> Report:
         try:
