@@ -120,8 +120,11 @@ async def _network(read: Config, name: str) -> list[Diagnosis]:
     if not all(line.ok for line in lines):
         return lines
     try:
-        identity = await adapter.identify(settings)
-        held = open_registry(read).at("network", identity.digest.hex())
+        registry = open_registry(read)
+    except GatewayError:
+        return lines  # told already
+    try:
+        held = registry.at("network", (await adapter.identify(settings)).digest.hex())
     except GatewayError as error:
         return [*lines, _wrong(f"{name} in the registry", error)]
     if held is None:

@@ -103,7 +103,7 @@ def _tell(shown: Shown, left: tuple[Path, ...], seconds: float) -> None:
                 "─▶",
                 "XB" if each.origin == "left" else "XA",
                 each.foreign[0],
-                f"{each.losses} fields" if each.losses else "nothing lost",
+                f"{each.losses} field{'' if each.losses == 1 else 's'}" if each.losses else "nothing lost",
             )
             for each in shown.crossings
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import msgspec
 
 from gateway.cli.opening import answer
 from gateway.cli.output import emit, json_option, mark, progress
+from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
     from gateway.founding import Planned
@@ -141,6 +143,7 @@ def _planned(
     from gateway.founding import Planned
     from gateway.mapping import MappingLibrary
     from gateway.plugins import adapter
+    from gateway.trust import did
 
     if not networks:
         networks, offices = _asked()
@@ -164,6 +167,14 @@ def _planned(
         code = codes.get(name) or (name.upper() if len(name) == 2 and name.isalpha() else "")
         if not code:
             raise click.UsageError(f"which office is {name}? --office {name}=CODE, its WIPO ST.3 code")
+        for each in code.split(","):
+            if re.fullmatch(r"[A-Z]{2}", each) is None:
+                raise click.BadParameter(f"{each!r} is no ST.3 code: two capitals", param_hint="--office")
+        if name in issuers:
+            try:
+                did.parse(issuers[name])
+            except GatewayError as error:
+                raise click.BadParameter(f"{error.detail}: {error.hint}", param_hint="--did") from error
         form = named.get(name, f"register-{kind}")
         if form and form not in formats:
             if name in named:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import Final
 
 import structlog
 from aiohttp import web
 
 from gateway.errors import ConfigError, fault
-
-if TYPE_CHECKING:
-    from gateway.journey.gateway import Gateway
+from gateway.journey.gateway import Gateway
 
 __all__ = ["serving"]
 
 log = structlog.get_logger("gateway.http")
+
+_GATEWAY: Final = web.AppKey("gateway", Gateway)
 
 NOT_FREE = fault(
     "http.not-free",
@@ -36,12 +36,13 @@ async def serving(gateway: Gateway, listen: str) -> AsyncIterator[str | None]:
         return
     host, _, port = listen.rpartition(":")
     application = web.Application()
-    application.router.add_get("/health", lambda _: _health(gateway))
-    application.router.add_get("/metrics", lambda _: _metrics(gateway))
-    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    application.router.add_get("/health", _health)
+    application.router.add_get("/metrics", _metrics)
+    application[_GATEWAY] = gateway
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host.strip("[]"), int(port), shutdown_timeout=1.0)
+        site = web.TCPSite(runner, host.strip("[]"), int(port))
         try:
             await site.start()
         except (OSError, OverflowError) as error:
@@ -54,16 +55,16 @@ async def serving(gateway: Gateway, listen: str) -> AsyncIterator[str | None]:
         await runner.cleanup()
 
 
-async def _health(gateway: Gateway) -> web.Response:
+async def _health(request: web.Request) -> web.Response:
     import msgspec
 
-    health = gateway.health()
+    health = request.app[_GATEWAY].health()
     body = msgspec.json.encode(msgspec.to_builtins(health))
     return web.Response(body=body, content_type="application/json", status=200 if health.ok else 503)
 
 
-async def _metrics(gateway: Gateway) -> web.Response:
+async def _metrics(request: web.Request) -> web.Response:
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-    body = generate_latest(gateway.metrics.registry)
+    body = generate_latest(request.app[_GATEWAY].metrics.registry)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
