@@ -11,12 +11,13 @@ import msgspec
 from gateway.errors import GatewayError, Permanent, Transient, fault
 from gateway.spi import Basis, Capabilities, Claim, Diagnosis, NetworkId, Secrets
 from gateway_evm import register
+from gateway_evm.fees import prices
 from gateway_evm.node import KIND, Node, hexed
 from gateway_evm.rpc import BAD_ANSWER, NodeError, data_of, fields_of, number_of
 from gateway_evm.settings import EvmSettings
 from gateway_evm.sink import NO_CONTRACT, NOT_WRITER, EvmSink, account_of
 from gateway_evm.source import EvmSource
-from gateway_evm.transaction import Account, Fee, contract_address
+from gateway_evm.transaction import Account, contract_address
 from gateway_evm.wire import block_of
 
 __all__ = ["EvmAdapter"]
@@ -161,34 +162,22 @@ async def _send(node: Node, account: Account, chain: int, to: bytes, data: bytes
     """Sends one transaction of founding and waits for its receipt."""
     sender = hexed(account.address)
     call = {"from": sender, "data": hexed(data)} | ({"to": hexed(to)} if to else {})
-    count, block, price, gas = await node.rpc.many(
-        [
-            ("eth_getTransactionCount", (sender, "pending")),
-            ("eth_getBlockByNumber", ("latest", False)),
-            ("eth_gasPrice", ()),
-            ("eth_estimateGas", (call,)),
-        ]
-    )
-    for answer in (count, block, gas):
+    count, gas = await node.rpc.many([("eth_getTransactionCount", (sender, "pending")), ("eth_estimateGas", (call,))])
+    for answer in (count, gas):
         if isinstance(answer, NodeError):
             raise Permanent(NOT_FOUNDED, f"account {sender}: {answer.message[:300]}", where=node.rpc.where)
-    base = fields_of(block, "block").get("baseFeePerGas")
-    offered = 0 if isinstance(price, NodeError) else number_of(price, "gas price")
-    if node.settings.gas_price != "auto":
-        fee = Fee(int(node.settings.gas_price))
-    elif base is None:
-        fee = Fee(offered)
-    else:
-        fee = Fee(2 * max(offered, number_of(base, "base fee")), min(offered, 10**9))
+    current = await prices(node, account.address)
     signed = account.sign(
         chain=chain,
         nonce=number_of(count, "count"),
-        fee=fee,
+        fee=current.fee,
         gas=number_of(gas, "gas") * 5 // 4,
         to=to,
         data=data,
     )
-    await node.rpc.call("eth_sendRawTransaction", hexed(signed.raw))
+    (answer,) = await node.rpc.many([("eth_sendRawTransaction", (hexed(signed.raw),))])
+    if isinstance(answer, NodeError):
+        raise Permanent(NOT_FOUNDED, f"account {sender}: {answer.message[:300]}", where=node.rpc.where)
     waited = 0.0
     while waited < _FOUNDING:
         answer = await node.rpc.call("eth_getTransactionReceipt", hexed(signed.hash))

@@ -39,6 +39,7 @@ from gateway.spi import (
 from gateway_evm import entry as entries
 from gateway_evm import register
 from gateway_evm.entry import Entry
+from gateway_evm.fees import Prices, prices
 from gateway_evm.node import Node, hexed
 from gateway_evm.rpc import BAD_ANSWER, REFUSED, NodeError, data_of, fields_of, number_of
 from gateway_evm.settings import EvmSettings
@@ -72,6 +73,11 @@ TOO_LARGE = fault(
     "A record does not fit into one transaction of this network.",
     "Raise `transaction_bytes` or `transaction_gas` if the network's nodes take more; else it cannot stand there.",
 )
+SUPERSEDED = fault(
+    "evm.superseded",
+    "Another gateway has taken over writing from this account.",
+    "Stop one of the two, or give each its own account; the one that is started last takes over.",
+)
 BAD_ATTEMPT = fault("evm.bad-attempt", "This is not an attempt of this sink.", "Give it back as `prepare` made it.")
 
 _KNOWN: Final = (
@@ -81,11 +87,14 @@ _KNOWN: Final = (
     "already exists",
     "nonce too low",
     "underpriced",
+    "max fee per gas less",
+    "fee cap less",
 )
-"""What nodes say of a transaction that they have, or whose place is taken: `outcome` tells which."""
+"""What nodes say of a transaction that they have, whose place is taken, or whose price is too low now: `outcome` tells
+which, and what to do."""
 _NEVER: Final = (
     "intrinsic gas", "exceeds block gas limit", "gas limit too high", "oversized", "exceeds maximum", "invalid sender",
-    "invalid chain id", "max fee per gas less", "floor data gas",
+    "invalid chain id", "floor data gas",
 )  # fmt: skip
 """What nodes say of a transaction that they will never take."""
 
@@ -120,6 +129,7 @@ class _Attempt(msgspec.Struct, frozen=True):
     hash: bytes
     nonce: int
     most: int
+    tip: int
     fence: int
     digests: tuple[bytes, ...]
 
@@ -130,6 +140,7 @@ class _Attempt(msgspec.Struct, frozen=True):
                 "hash": self.hash,
                 "nonce": self.nonce,
                 "most": self.most.to_bytes(32, "big"),
+                "tip": self.tip.to_bytes(32, "big"),
                 "fence": self.fence,
                 "digests": list(self.digests),
             }
@@ -144,6 +155,7 @@ class _Attempt(msgspec.Struct, frozen=True):
                 held["hash"],
                 held["nonce"],
                 int.from_bytes(held["most"], "big"),
+                int.from_bytes(held["tip"], "big"),
                 held["fence"],
                 tuple(held["digests"]),
             )
@@ -152,12 +164,6 @@ class _Attempt(msgspec.Struct, frozen=True):
         if len(made.digests) != len(prepared.keys):
             raise Misuse(BAD_ATTEMPT, "not as many digests as keys", where=prepared.label)
         return made
-
-
-class _Fees(msgspec.Struct, frozen=True):
-    fee: Fee
-    base: int
-    block_gas: int
 
 
 def _salts(secret: bytes) -> Callable[[str], bytes]:
@@ -188,15 +194,15 @@ class EvmSink:
         self._opening: Final = asyncio.Lock()
         self._open = False
         self._fence = 0
-        """The highest fence that the contract has seen of this account: a lower one would be refused."""
+        """The fence that the contract had seen when this sink was opened: a lower one would be refused."""
+        self._overtaken = 0
+        """A higher fence that the contract has seen since: another holder of the account has taken over."""
         self._next = 0
         """The lowest nonce that no attempt known here has."""
-        self._free: Final[set[int]] = set()
-        """Nonces of attempts that were sent and that the node has forgotten."""
         self._scale = 1.0
         """How much more gas this network takes than `gas_of` says."""
         self._estimated = False
-        self._fees: tuple[float, _Fees] | None = None
+        self._prices: tuple[float, Prices] | None = None
         self._head: tuple[float, int] | None = None
         self._asking: asyncio.Future[int] | None = None
         self._sent: Final[dict[bytes, float]] = {}
@@ -226,11 +232,13 @@ class EvmSink:
         await self._opened()
         packed = [entries.pack(self._entry(record)) for record in records]
         used = max(fence, self._fence)
+        if used < self._overtaken:
+            raise Transient(SUPERSEDED, f"the register has seen fence {self._overtaken}, ours is {used}")
         data = entries.calldata(used, packed)
-        fees = await self._current_fees()
-        gas = await self._gas(data, packed, fees)
+        current = await self._current_prices()
+        gas = await self._gas(data, packed)
         room = self._settings.transaction_bytes - 256
-        most_gas = min(self._settings.transaction_gas, fees.block_gas)
+        most_gas = min(self._settings.transaction_gas, current.block_gas)
         if len(data) > room or gas > most_gas:
             for index, each in enumerate(packed):
                 alone = entries.calldata(used, [each])
@@ -244,11 +252,17 @@ class EvmSink:
         async with self._signing:
             nonce = await self._nonce()
             signed = self._account.sign(
-                chain=self._chain, nonce=nonce, fee=fees.fee, gas=gas, to=self._settings.address, data=data
+                chain=self._chain, nonce=nonce, fee=current.fee, gas=gas, to=self._settings.address, data=data
             )
             self._next = max(self._next, nonce + 1)
         attempt = _Attempt(
-            signed.raw, signed.hash, nonce, fees.fee.most, used, tuple([bytes(record.digest) for record in records])
+            raw=signed.raw,
+            hash=signed.hash,
+            nonce=nonce,
+            most=current.fee.most,
+            tip=current.fee.most if current.fee.tip is None else current.fee.tip,
+            fence=used,
+            digests=tuple([bytes(record.digest) for record in records]),
         )
         return Prepared(tuple([record.key for record in records]), attempt.encode(), hexed(signed.hash))
 
@@ -289,19 +303,12 @@ class EvmSink:
 
     async def _nonce(self) -> int:
         """The nonce of the next attempt."""
-        if self._next == 0 or self._free:
-            pending, mined = await self._node.rpc.all(
-                [("eth_getTransactionCount", (hexed(self.address), tag)) for tag in ("pending", "latest")]
-            )
-            self._next = max(self._next, number_of(pending, "count"))
-            below = number_of(mined, "count")
-            free = min((each for each in self._free if each >= below), default=None)
-            self._free.difference_update([each for each in self._free if each < below or each == free])
-            if free is not None:
-                return free
+        if self._next == 0:
+            pending = await self._node.rpc.call("eth_getTransactionCount", hexed(self.address), "pending")
+            self._next = number_of(pending, "count")
         return self._next
 
-    async def _gas(self, data: bytes, packed: Sequence[bytes], fees: _Fees) -> int:
+    async def _gas(self, data: bytes, packed: Sequence[bytes]) -> int:
         modelled = gas_of(data, packed)
         if not self._estimated:
             call = {"from": hexed(self.address), "to": self._settings.contract, "data": hexed(data)}
@@ -312,31 +319,11 @@ class EvmSink:
             self._estimated = True
         return int(modelled * self._scale * 1.02) + 1_000
 
-    async def _current_fees(self) -> _Fees:
+    async def _current_prices(self) -> Prices:
         """What gas costs now; asked at most once a second."""
-        if self._fees is not None and time.monotonic() - self._fees[0] < 1.0:
-            return self._fees[1]
-        block_answer, tip_answer, price_answer = await self._node.rpc.many(
-            [("eth_getBlockByNumber", ("latest", False)), ("eth_maxPriorityFeePerGas", ()), ("eth_gasPrice", ())]
-        )
-        if isinstance(block_answer, NodeError):
-            raise block_answer.raised("eth_getBlockByNumber")
-        block = fields_of(block_answer, "block")
-        block_gas = number_of(block.get("gasLimit"), "block.gasLimit")
-        base_field = block.get("baseFeePerGas")
-        base = 0 if base_field is None else number_of(base_field, "block.baseFeePerGas")
-        if self._settings.gas_price != "auto":
-            fee = Fee(int(self._settings.gas_price))
-        elif base_field is None:
-            fee = Fee(0 if isinstance(price_answer, NodeError) else number_of(price_answer, "gas price"))
-        else:
-            free = base == 0 and isinstance(price_answer, str) and number_of(price_answer, "gas price") == 0
-            tip = 10**9 if isinstance(tip_answer, NodeError) else number_of(tip_answer, "priority fee")
-            tip = 0 if free else tip
-            fee = Fee(2 * base + tip, tip)
-        made = _Fees(fee, base, block_gas)
-        self._fees = (time.monotonic(), made)
-        return made
+        if self._prices is None or time.monotonic() - self._prices[0] >= 1.0:
+            self._prices = (time.monotonic(), await prices(self._node, self.address))
+        return self._prices[1]
 
     # ── submit ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -346,7 +333,6 @@ class EvmSink:
         Raises Transient; Permanent where the node says that it will never take the transaction.
         """
         attempt = self._known(prepared)
-        self._free.discard(attempt.nonce)
         self._sent.setdefault(attempt.hash, time.monotonic())
         self._asked.pop(attempt.hash, None)
         await self._send(attempt.raw)
@@ -383,10 +369,10 @@ class EvmSink:
             if receipt is None
             else await self._mined(prepared, attempt, final, fields_of(receipt, "receipt"))
         )
+        self._asked.pop(attempt.hash, None)
         if all(each is _PENDING for each in made):
             self._asked[attempt.hash] = (time.monotonic(), final)
-        else:
-            self._asked.pop(attempt.hash, None)
+        elif not any(isinstance(each, (Absent, Pending)) for each in made):
             self._sent.pop(attempt.hash, None)
         return made
 
@@ -422,11 +408,12 @@ class EvmSink:
 
     async def _reverted(self, prepared: Prepared, attempt: _Attempt, final: int) -> list[OutcomeOf]:
         (allowed,) = await self._node.ask(register.ask_writer(self.address), ["bool"])
-        (self._fence,) = await self._node.ask(register.ask_fence(self.address), ["uint64"])
+        (seen,) = await self._node.ask(register.ask_fence(self.address), ["uint64"])
         if not allowed:
             otherwise: OutcomeOf = Refused(f"the account {hexed(self.address)} may no longer write to the register")
-        elif self._fence > attempt.fence:
-            otherwise = Void(f"fence {attempt.fence} is older than {self._fence}, which the register has seen")
+        elif seen > attempt.fence:
+            self._overtaken = seen
+            otherwise = Void(f"fence {attempt.fence} is older than {seen}, which the register has seen")
         else:
             self._scale *= 1.5
             otherwise = Void("the transaction was mined and failed; the next one is given more gas")
@@ -455,8 +442,7 @@ class EvmSink:
             return await self._held(prepared, attempt, final, gone)
         if count > attempt.nonce:
             return [_PENDING] * len(prepared.keys)
-        if attempt.hash in self._sent:
-            self._free.add(attempt.nonce)
+        await self._free_stuck(attempt, count)
         return await self._held(prepared, attempt, final, Absent())
 
     async def _held(self, prepared: Prepared, attempt: _Attempt, final: int, otherwise: OutcomeOf) -> list[OutcomeOf]:
@@ -481,19 +467,18 @@ class EvmSink:
         now = time.monotonic()
         if self._moved[1] != mined:
             self._moved = (now, mined)
-        since = max(self._moved[0], self._sent.setdefault(attempt.hash, now))
+        since = max(self._moved[0], self._sent.get(attempt.hash, now))
         if attempt.nonce < mined or now - since < self._settings.stuck_after:
             return
-        fees = await self._current_fees()
-        pending = number_of(
-            await self._node.rpc.call("eth_getTransactionCount", hexed(self.address), "pending"), "count"
-        )
-        missing = pending <= mined and attempt.nonce > mined
-        cheap = attempt.nonce == mined and attempt.most < fees.base
+        current = await self._current_prices()
+        answer = await self._node.rpc.call("eth_getTransactionCount", hexed(self.address), "pending")
+        missing = number_of(answer, "count") <= mined < attempt.nonce
+        cheap = attempt.nonce == mined and attempt.most < current.base
         if not missing and not cheap:
             return
-        most = max(2 * fees.fee.most, 2 * attempt.most)
-        fee = Fee(most, None if fees.fee.tip is None else max(2 * fees.fee.tip, attempt.most if cheap else 0))
+        # nodes take the place of a waiting transaction only for a tenth more of both parts of the price
+        most = max(2 * current.fee.most, 2 * attempt.most)
+        fee = Fee(most, None if current.fee.tip is None else min(most, 2 * max(current.fee.tip, attempt.tip)))
         filler = self._account.sign(chain=self._chain, nonce=mined, fee=fee, gas=30_000, to=self.address, data=b"")
         self._moved = (now, mined)
         await self._send(filler.raw)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 FUNDED = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """The key of anvil's first account, known to everyone."""
 SECOND = bytes.fromhex("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d")
@@ -87,6 +90,12 @@ def secrets() -> KeysByName:
     return KeysByName(writer=FUNDED, second=SECOND, subjects=b"s" * 32)
 
 
+@pytest.fixture(scope="session")
+def anvil_binary() -> str:
+    """anvil, fetched where it is missing."""
+    return _provided("anvil")
+
+
 @pytest.fixture
 def make_anvil(anvil_binary: str) -> Iterator[object]:
     """Starts nodes with these options; all are stopped at the end."""
@@ -118,19 +127,27 @@ def shared_anvil(anvil_binary: str) -> Iterator[Anvil]:
     node.stop()
 
 
-@pytest.fixture
-def solc_folder() -> Path:
-    """The folder whose node_modules hold solc; skipped, or failed where it is required, when there is none."""
-    import os
-    import shutil
-
-    root = Path(__file__).resolve().parents[2]
-    named = os.environ.get("SOLC_MODULES")
-    found = [Path(named)] if named else [root / ".nodes" / "node_modules"]
-    node = shutil.which("node") or next((str(each) for each in sorted((root / ".nodes").rglob("bin/node"))), None)
-    if node and (found[0] / "solc" / "package.json").is_file():
-        return found[0]
-    reason = "no solc: `python tools/provision.py solc` fetches it, or SOLC_MODULES names a node_modules folder with it"
-    if "solc" in os.environ.get("REQUIRE_NODES", ""):
+def _provided(what: str) -> str:
+    """A path that tools/provision.py gives; skipped with its reason, or failed where REQUIRE_NODES names it."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "provision.py"), what], capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return done.stdout.strip()
+    reason = done.stderr.strip().splitlines()[-1]
+    required = {name.strip() for name in os.environ.get("REQUIRE_NODES", "").split(",")}
+    if what in required or (what == "node" and "solc" in required):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def solc_folder() -> Path:
+    """The folder node_modules that holds solc."""
+    return Path(_provided("solc"))
+
+
+@pytest.fixture(scope="session")
+def node_binary() -> str:
+    """Node, which runs solc."""
+    return _provided("node")
