@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.dossier.tally import Tally
@@ -111,7 +111,8 @@ def out_of_force(segment: Segment, proof: Proof | None, now: datetime) -> str | 
     """Why a segment does not count: in force now, or proven to have been used while it was; else the sub-indication."""
     if segment.ended == "open" and _covers(segment, now):
         return None
-    if proof is not None and _covers(segment, proof.time):
+    # A time that is proven is an upper bound, so its error is added.
+    if proof is not None and _covers(segment, proof.time + timedelta(seconds=proof.accuracy)):
         return None
     return "REVOKED_NO_POE" if segment.ended in ("revoked", "compromised") else "OUT_OF_BOUNDS_NO_POE"
 

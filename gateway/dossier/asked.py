@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from gateway.dossier.anchors import text_of, why
@@ -106,7 +107,7 @@ def algorithm(
     """Whether the policy relies on the credential's cryptosuite, at the time that counts."""
     suite = credential.cryptosuite
     found = next((one for one in policy.algorithms if one.name == suite), None)
-    when = context.now if proof is None else proof.time
+    when = context.now if proof is None else proof.time + timedelta(seconds=proof.accuracy)
     if found is not None and (found.until is None or when <= found.until):
         tally.passed("policy.algorithm", "the policy relies on the credential's suite", suite)
         return

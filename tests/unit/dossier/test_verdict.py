@@ -185,8 +185,9 @@ def test_what_ended_counts_only_for_what_is_proven_to_be_from_before(ended: Any,
     assert told(after) == ("INDETERMINATE", sub)
 
 
-def test_the_error_of_a_clock_is_added_to_a_proof() -> None:
-    case = ended_key("rotated")
+@pytest.mark.parametrize("ended", [ended_key, ended_network])
+def test_the_error_of_a_clock_is_added_to_a_proof(ended: Any) -> None:
+    case = ended("rotated")
     proof = Proof(sha(case.data), ENDED - timedelta(seconds=5), "timestamp", "a clock", accuracy=10.0)
     assert told(replace(case, poe=Known([proof])).verdict()) == ("INDETERMINATE", "OUT_OF_BOUNDS_NO_POE")
 
