@@ -34,6 +34,12 @@ TOGETHER = fault(
     "Write each of them as a native record of its own.",
 )
 
+AMBIGUOUS = fault(
+    "mapping.ambiguous",
+    "Two entries of one native record answer to one number, so that it is not said which of them others belong to.",
+    "Write each of them as a native record of its own.",
+)
+
 
 @dataclass(slots=True)
 class Holder:
@@ -200,6 +206,8 @@ class Emit:
                     raise Refusal(TOGETHER, "", ())
                 made = above
             else:
+                if marks and any(each.marks == marks for each in above.children.get(depth.prefix, ())):
+                    raise Refusal(AMBIGUOUS, "", ())
                 made = self._entry(above, depth)
             made.owned = True
             return made

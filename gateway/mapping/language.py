@@ -82,6 +82,7 @@ class RuleSpec:
     unreadable: str | None = None
     unless: Path | None = None
     terse: bool = False
+    otherwise: Scalar = None
 
     @property
     def title(self) -> str:
@@ -365,7 +366,7 @@ class _Reader:
     def _rule(self, data: dict[str, Any]) -> RuleSpec:
         self._known(
             data,
-            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable unless terse",
+            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable unless terse otherwise",
             "a rule",
         )
         written = data.get("native", [])
@@ -407,6 +408,7 @@ class _Reader:
             way=way,
             key=data.get("key", False),
             terse=data.get("terse", False),
+            otherwise=self._scalar(data["otherwise"], "otherwise") if "otherwise" in data else None,
             within=self._path(data["in"], "in") if "in" in data else None,
             unreadable=self._reason(data, "unreadable"),
             unless=self._path(data["unless"], "unless") if "unless" in data else None,

@@ -232,10 +232,14 @@ class Compiler:
         else:
             take, inner = taker(bound.natives[0]), self.leaf_reader(bound, shared)
 
+            otherwise, put, held = rule.otherwise, putter(bound.common, tuple), taker(bound.common)
+
             def leaf(scope: Any, out: dict[str, Any], notes: list[Note]) -> None:
                 value = take(scope)
                 if value is not MISSING and value is not None:
                     inner(value, out, notes)
+                if otherwise is not None and out and held(out) is MISSING:
+                    put(out, otherwise)
 
         if asked is None:
             return leaf
@@ -355,7 +359,7 @@ class Compiler:
     def _split_writer(self, bound: Bound) -> Writer:
         rule = bound.rule
         puts = tuple((_holds(path), putter(path, list)) for path in bound.natives)
-        between, lossy = rule.join or "", rule.lossy is not None
+        between, lossy, fillers = rule.join or "", rule.lossy is not None, rule.fillers
         _, convert, _ = self._chain(rule)
         where = tuple(segment for segment in bound.common if not isinstance(segment, Each))
 
@@ -370,6 +374,8 @@ class Compiler:
                     return
                 raise _refused(error, where) from None
             parts = value.rsplit(between, len(puts) - 1)
+            if any(same(part, each) for part in parts for each in fillers):
+                parts = [value]  # a part that would be read as nothing: the whole stands in the last member
             # one part is the last, two are the first and the last: a middle name is what is left out most often
             chosen = [*puts[: len(parts) - 1], puts[-1]]
             for (held, put), part in zip(chosen, parts, strict=True):
@@ -448,7 +454,7 @@ class Compiler:
         parts = rule.join is not None or rule.gather
         if rule.way != "write":
             shared = into[bound.common] > 1
-            if parts or shared or rule.when is not None:
+            if parts or shared or rule.when is not None or rule.otherwise is not None:
                 reading[1].append((rule.line, self._whole_reader(bound, shared)))
             else:
                 reading[0].add(bound.natives[0], self.leaf_reader(bound, shared))

@@ -185,6 +185,22 @@ def _clip(argument: str, tables: Mapping[str, Table]) -> Transform:
     return Transform("clip", argument, _same, lambda value: _text(value)[:most], "narrow")
 
 
+@_transform("at-most", "number", "A whole number that the format holds up to this one.")
+def _at_most(argument: str, tables: Mapping[str, Table]) -> Transform:
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", argument):
+        raise BadTransform("at-most takes a whole number")
+    most = int(argument)
+
+    def turn(value: Any) -> int:
+        if type(value) is not int:
+            raise Unfit("not a whole number")
+        if value > most:
+            raise Unfit(f"more than {most}")
+        return value
+
+    return Transform("at-most", argument, turn, turn, "narrow")
+
+
 @_transform("prefix", "text", "The native value has this text before the common one.")
 def _prefix(argument: str, tables: Mapping[str, Table]) -> Transform:
     if not argument:
