@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 import structlog
@@ -206,8 +206,8 @@ class Gateway:
         self._spawn(self._watch_health(), "health")
         log.info("started", networks=len(self._networks), fence=self._fence)
 
-    def _spawn(self, work: Awaitable[None], name: str) -> None:
-        self._tasks.append(asyncio.ensure_future(_named(work, name)))
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
 
     async def _end(self) -> None:
         if self._closed:
@@ -640,13 +640,6 @@ def _parked(connection: Connection) -> dict[int, int]:
         sa.select(t.parked.c.destination, sa.func.count().label("waiting")).group_by(t.parked.c.destination)
     )
     return {row.destination: row.waiting for row in rows}
-
-
-async def _named(work: Awaitable[None], name: str) -> None:
-    task = asyncio.current_task()
-    if task is not None:
-        task.set_name(name)
-    await work
 
 
 async def _close(part: Source | Sink) -> None:
