@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -77,6 +78,7 @@ def id_of(record_key: bytes, revision: int) -> str:
     return f"urn:uuid:{made[:8]}-{made[8:12]}-8{made[13:16]}-{variant}{made[17:20]}-{made[20:32]}"
 
 
+@lru_cache(maxsize=4096)
 def text_of(when: datetime) -> str:
     """UTC, to the second, or with six digits of it where there is a fraction."""
     return when.astimezone(UTC).isoformat()[:-6] + "Z"
@@ -84,8 +86,12 @@ def text_of(when: datetime) -> str:
 
 def time_of(text: str) -> datetime | None:
     """The time that `text_of` writes as `text`, or None where it writes none so."""
-    if text[-1:] != "Z":
-        return None
+    # What is not as long as a time is not remembered either.
+    return _time_of(text) if len(text) in (20, 27) and text[-1] == "Z" else None
+
+
+@lru_cache(maxsize=4096)
+def _time_of(text: str) -> datetime | None:
     try:
         when = datetime.fromisoformat(text)
         return when if text_of(when) == text else None

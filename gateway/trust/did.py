@@ -83,6 +83,7 @@ class PublicMethod(msgspec.Struct, frozen=True):
     public: bytes
 
 
+@lru_cache(maxsize=1024)
 def encode_key(public: bytes) -> str:
     """Multikey of an Ed25519 public key: ``z6Mk…``. Raises InputError for a key of small order or not canonical."""
     _refuse_unsound(public)

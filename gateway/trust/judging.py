@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.errors import InputError
@@ -115,7 +115,7 @@ def _check_standing(
             kind, "skipped", "no anchor holds the key, so none says when it was in force", label, parent=parent
         )
     # A time that is proven is an upper bound, so its error is added.
-    when = now if existed is None else existed.time + timedelta(seconds=existed.accuracy)
+    when = now if existed is None else _latest(existed)
     at = (
         f"{text_of(now)}, now: nothing proves when it existed"
         if existed is None
@@ -156,6 +156,13 @@ def _check_standing(
     return told("indeterminate", reason, "OUT_OF_BOUNDS_NO_POE")
 
 
+def _latest(proof: Proof) -> datetime:
+    try:
+        return proof.time + timedelta(seconds=proof.accuracy)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
 def _check_office(credential: Credential, segment: Segment | None, label: str, statement: tuple[str, ...]) -> Check:
     kind = CHECKS["credential.issuer.office"]
     parent = "credential.issuer.segment"
@@ -180,8 +187,9 @@ def _check_validity(credential: Credential, now: datetime, label: str) -> Check:
         span = f"{text_of(start)} to {text_of(end) if end else 'open'}"
         return outcome_of(kind, outcome, reason, label, sub=sub, expected=span, at=at, parent="credential.signature")
 
-    if now + LEEWAY < start:
+    # Differences, because a sum can leave the calendar.
+    if start - now > LEEWAY:
         return told("failed", "it is valid from a time that has not come", "NOT_YET_VALID")
-    if end is not None and (end < start or end + LEEWAY < now):
+    if end is not None and (end < start or now - end > LEEWAY):
         return told("failed", f"by its own word it was valid until {text_of(end)}", "EXPIRED")
     return told("passed", "it is valid by its own dates")

@@ -22,6 +22,7 @@ ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)
 _VALUES: Final = {digit: value for value, digit in enumerate(ALPHABET)}
 _TEN: Final = 58**10
+_FIVE: Final = 58**5
 
 
 def encode(data: bytes) -> str:
@@ -52,17 +53,19 @@ def decode(text: str, *, length: int) -> bytes:
     # 138 bytes of base58 hold 100 bytes; more digits than that cannot be `length` bytes.
     if len(text) > 2 + length * 138 // 100 + 1:
         raise InputError(NOT_CANONICAL, f"{len(text) - 1} digits are more than {length} bytes take")
-    number = 0
-    values = _VALUES
     try:
-        for digit in text[1:]:
-            number = number * 58 + values[digit]
+        values = list(map(_VALUES.__getitem__, text[1:]))
     except KeyError:
         raise InputError(NOT_CANONICAL, "it holds a character outside the alphabet") from None
+    digits = iter([0] * (-len(values) % 5) + values)
+    number = 0
+    for a, b, c, d, e in zip(digits, digits, digits, digits, digits, strict=True):
+        number = number * _FIVE + (((a * 58 + b) * 58 + c) * 58 + d) * 58 + e
     try:
         data = number.to_bytes(length, "big")
     except OverflowError:
         raise InputError(NOT_CANONICAL, f"it stands for more than {length} bytes") from None
-    if encode(data) != text:
+    # Digits after the leading ones stand for the number in one way; the ones must be as many as the zero bytes.
+    if len(text) - 1 - len(text[1:].lstrip("1")) != length - len(data.lstrip(b"\x00")):
         raise InputError(NOT_CANONICAL, f"it is not the canonical form of {length} bytes")
     return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -293,6 +293,15 @@ def test_a_credential_is_held_to_its_own_dates(
         document["validUntil"] = until
     found = not_passed(judged(signed_again(document), now=now))
     assert found == ({} if expected is None else {"credential.validity": expected})
+
+
+@pytest.mark.parametrize("now", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])
+def test_the_ends_of_the_calendar_raise_nothing(now: datetime) -> None:
+    for until in ("9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z"):
+        for start in ("9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z"):
+            document = {**tree(), "validFrom": start, "validUntil": until}
+            for proof in (None, existed(now, 1e9)):
+                assert not_passed(judged(signed_again(document), now=now, existed=proof))
 
 
 def test_no_check_depends_on_when_it_is_run() -> None:
