@@ -17,7 +17,7 @@ from gateway import config as settings
 from gateway import plugins
 from gateway.config import Config
 from gateway.errors import ConfigError, GatewayError, MappingError, TrustError, fault
-from gateway.journey.assembly import Assembly, DeliveryRules, NetworkPlan, RoutePlan
+from gateway.journey.assembly import Assembly, DeliveryRules, NetworkPlan, RoutePlan, spare_processors
 from gateway.journey.route import compile_condition
 from gateway.mapping import MappingLibrary
 from gateway.model.records import CommonRecord
@@ -137,6 +137,7 @@ def assemble(read: Config) -> Assembly:
         verifiers=plugins.verifiers(),
         delivery=DeliveryRules(delivery.batch, delivery.linger, delivery.retry_first, delivery.retry_most),
         limits=document.limits.limits(),
+        workers=spare_processors() if document.gateway.workers is None else document.gateway.workers,
     )
 
 

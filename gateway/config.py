@@ -71,13 +71,16 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Gateway(_Section, frozen=True):
     """The gateway itself.
 
-    state   Folder of its database and of nothing else. It is made where it is missing, readable by its owner alone.
-    mark    Name of the secret in the key file by which this gateway knows its own writing again. Two gateways that
-            write to one network need two.
+    state    Folder of its database and of nothing else. It is made where it is missing, readable by its owner alone.
+    mark     Name of the secret in the key file by which this gateway knows its own writing again. Two gateways that
+             write to one network need two.
+    workers  Processes beside its own that verify, translate and seal. Without it: as many as there are processors to
+             spare, four at most; 0: none.
     """
 
     state: str = "state"
     mark: str = "mark"
+    workers: Annotated[int, msgspec.Meta(ge=0, le=256)] | None = None
 
 
 class Keys(_Section, frozen=True):

@@ -62,7 +62,7 @@ def test_the_example_names_every_key_and_no_other() -> None:
 def test_what_is_commented_out_stands_at_its_default() -> None:
     plain = config.read(EXAMPLE.encode(), ROOT / "config.example.toml").document
     full = config.read(uncommented().encode(), ROOT / "config.example.toml").document
-    shown_as_examples = {"passphrase_file", "fingerprint", "records", "when"}
+    shown_as_examples = {"passphrase_file", "fingerprint", "records", "when", "workers"}
     for key, kind in all_keys().items():
         section, _, name = key.rpartition(".")
         if section in ("", "networks.NAME", "routes") or name in shown_as_examples:
