@@ -550,9 +550,13 @@ def _connect(file: Path) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    # FULL: what the ledger once called final is not lost with the power.
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("PRAGMA trusted_schema = OFF")
+    try:
+        # FULL: what the ledger once called final is not lost with the power.
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA trusted_schema = OFF")
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 
