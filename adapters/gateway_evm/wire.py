@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.errors import Permanent, Transient, fault
+from gateway.errors import Broken, Transient, fault
 from gateway.proofs import evm, rlp
 from gateway.proofs.keccak import keccak256
 from gateway_evm.rpc import BAD_ANSWER, data_of, fields_of, number_of
@@ -79,7 +79,7 @@ class Block(msgspec.Struct, frozen=True):
 def block_of(value: Any) -> Block:
     """The block in a node's answer, its header rebuilt and found to give the block's hash.
 
-    Raises Transient where the answer has no due form, Permanent where the header does not give the hash.
+    Raises Transient where the answer has no due form, Broken where the header does not give the hash.
     """
     block = fields_of(value, "block")
     said = data_of(block.get("hash"), "block.hash", 32)
@@ -115,7 +115,7 @@ def block_of(value: Any) -> Block:
                 header=header,
                 transactions=transactions,
             )
-    raise Permanent(FOREIGN_HEADER, f"block {numbers['number']}, 0x{said.hex()}")
+    raise Broken(FOREIGN_HEADER, f"block {numbers['number']}, 0x{said.hex()}")
 
 
 def receipt_of(value: Any) -> tuple[bytes, list[evm.Log]]:

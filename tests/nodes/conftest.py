@@ -118,6 +118,12 @@ def anvil(make_anvil: object) -> Anvil:
     return make_anvil("--block-time", "1", "--mixed-mining")  # type: ignore[operator]
 
 
+@pytest.fixture
+def still_anvil(make_anvil: object) -> Anvil:
+    """A node that makes a block for each transaction, and none without cause."""
+    return make_anvil()  # type: ignore[operator]
+
+
 @pytest.fixture(scope="module")
 def shared_anvil(anvil_binary: str) -> Iterator[Anvil]:
     """One node for the tests of a module that do not disturb each other."""
