@@ -19,6 +19,7 @@ from typing import Any
 from coincurve import PrivateKey
 
 from gateway.proofs import rlp
+from gateway.proofs.evm import Header
 from gateway.proofs.keccak import keccak256
 from gateway.proofs.seals import BFT_MIX_HASH
 from gateway.proofs.secp256k1 import address_of
@@ -78,6 +79,20 @@ def hexed(data: bytes) -> str:
 
 class CallFailed(Exception):
     """The node answered with an error, or not at all."""
+
+
+def wait_until(done: Callable[[], bool], *, seconds: float = 60.0, what: str = "") -> None:
+    """Until `done`; a node that does not answer counts as not yet. Raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if done():
+                return
+        except CallFailed:
+            pass
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        time.sleep(0.1)
 
 
 class QuorumNode:
@@ -270,16 +285,10 @@ class QuorumNetwork:
             node.stop()
 
     def wait(self, done: Callable[[], bool], *, seconds: float = 60.0, what: str = "") -> None:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                if done():
-                    return
-            except CallFailed:
-                pass
-            if time.monotonic() > end:
-                raise RuntimeError(f"the network did not come so far: {what}; {self.nodes[0].tail()}")
-            time.sleep(0.1)
+        try:
+            wait_until(done, seconds=seconds, what=what)
+        except TimeoutError as error:
+            raise RuntimeError(f"the network did not come so far: {what}; {self.nodes[0].tail()}") from error
 
     def wait_for(self, height: int, *, on: int = 0, seconds: float = 60.0) -> None:
         """Until node `on` has block `height`."""
@@ -301,3 +310,77 @@ class QuorumNetwork:
         self.wait(lambda: (candidate in self.members()) == add, what="a vote")
         for index in who:
             self.nodes[index].call("istanbul_discard", hexed(candidate))
+
+
+# ── What a node tells, as the bytes that the chain hashes ────────────────────────────────────────────────────────
+
+
+def header_of(block: dict[str, Any]) -> bytes:
+    """The RLP of the header in a node's answer (GoQuorum has no call for it)."""
+    data = {name: bytes.fromhex(block[name][2:]) for name in _DATA}
+    number = {name: int(block[name], 16) for name in _NUMBERS}
+    return Header(
+        parent_hash=data["parentHash"],
+        ommers_hash=data["sha3Uncles"],
+        beneficiary=data["miner"],
+        state_root=data["stateRoot"],
+        transactions_root=data["transactionsRoot"],
+        receipts_root=data["receiptsRoot"],
+        logs_bloom=data["logsBloom"],
+        difficulty=number["difficulty"],
+        number=number["number"],
+        gas_limit=number["gasLimit"],
+        gas_used=number["gasUsed"],
+        timestamp=number["timestamp"],
+        extra_data=data["extraData"],
+        mix_hash=data["mixHash"],
+        nonce=data["nonce"],
+    ).encode()
+
+
+_DATA = (
+    "parentHash", "sha3Uncles", "miner", "stateRoot", "transactionsRoot", "receiptsRoot", "logsBloom", "extraData",
+    "mixHash", "nonce",
+)  # fmt: skip
+_NUMBERS = ("difficulty", "number", "gasLimit", "gasUsed", "timestamp")
+
+
+def transaction_of(key: PrivateKey, *, chain: int, nonce: int, to: bytes, data: bytes, gas: int = 2_000_000) -> bytes:
+    """An untyped transaction under EIP-155 at no price."""
+    number = rlp.integer_bytes
+    fields = [number(nonce), b"", number(gas), to, b"", data]
+    made = key.sign_recoverable(keccak256(rlp.encode([*fields, number(chain), b"", b""])), hasher=None)
+    r, s = made[:32].lstrip(b"\0"), made[32:64].lstrip(b"\0")
+    return rlp.encode([*fields, number(2 * chain + 35 + made[64]), r, s])
+
+
+# ── A contract that holds validators ─────────────────────────────────────────────────────────────────────────────
+
+VALIDATORS_CONTRACT = bytes.fromhex("00000000000000000000000000000000000c0de5")
+_ARRAY = keccak256(bytes(32))
+"""Where the members of an array in slot 0 stand."""
+
+
+def validators_code() -> bytes:
+    """Runtime code of a contract with `getValidators()` over an array of addresses in slot 0; call data of two words
+    writes the second into the slot that the first names, for anyone: a test's contract."""
+    write = bytes.fromhex("6020356000355500")
+    start = bytes.fromhex("36600414") + b"\x60" + bytes((7 + len(write),)) + b"\x57"
+    code = start + write + b"\x5b" + bytes.fromhex("602060005260005480602052") + bytes.fromhex("6000")
+    loop = len(code)
+    code += b"\x5b" + bytes.fromhex("8181101560") + b"\x00" + b"\x57"
+    hole = len(code) - 2
+    code += b"\x80\x7f" + _ARRAY + bytes.fromhex("0154") + bytes.fromhex("8160051b60400152")
+    code += bytes.fromhex("600101") + b"\x60" + bytes((loop,)) + b"\x56"
+    end = len(code)
+    code += b"\x5b" + bytes.fromhex("60051b6040016000f3")
+    return code[:hole] + bytes((end,)) + code[hole + 1 :]
+
+
+def array_storage(members: Sequence[bytes]) -> dict[str, str]:
+    """The slots of an array of addresses in slot 0, for a genesis."""
+    base = int.from_bytes(_ARRAY, "big")
+    made = {hexed(bytes(32)): hexed(len(members).to_bytes(32, "big"))}
+    for index, member in enumerate(members):
+        made[hexed((base + index).to_bytes(32, "big"))] = hexed(member.rjust(32, b"\0"))
+    return made
