@@ -65,6 +65,7 @@ _ORDERS_EVERY: Final = 0.25
 _HEALTH_EVERY: Final = 1.0
 _DRAIN: Final = 4.0
 _STOP: Final = 8.0
+_CALM: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,18 @@ class _Network:
         self.row: int | None = None
         self.reader: Reader | None = None
         self.deliverer: Deliverer | None = None
-        self.trouble: str | None = None
+        self.troubles: dict[str, str] = {}
+        """What each of its workers last failed with, until it works again."""
         self.checked = asyncio.Event()
         """Set once the network itself said that it is the one that it was."""
         self.resumed = asyncio.Event()
+
+    @property
+    def trouble(self) -> str | None:
+        return next(iter(self.troubles.values()), None)
+
+    def well(self, what: str) -> None:
+        self.troubles.pop(what, None)
 
 
 class Gateway:
@@ -280,7 +289,7 @@ class Gateway:
                 await self._trouble(network, "identify", error, backoff)
         if network.id is None:
             await self._newly_known(network, identity)
-        network.trouble = None
+        network.well("identify")
         network.checked.set()
 
     async def _newly_known(self, network: _Network, identity: NetworkId) -> None:
@@ -342,21 +351,27 @@ class Gateway:
         """Begin a worker again whenever it fails, after a wait that grows while it keeps failing."""
         backoff = self._backoff()
         while True:
-            began = asyncio.get_running_loop().time()
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            # Where nothing comes for a while there is nothing wrong either; a batch that comes says so at once.
+            calm = loop.call_later(_CALM, network.well, what)
             try:
                 await work(network)
                 return
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001  # a worker's fault must harm no other network
-                if asyncio.get_running_loop().time() - began > self.assembly.delivery.retry_most:
+                calm.cancel()
+                if loop.time() - began > self.assembly.delivery.retry_most:
                     backoff.reset()
                 await self._trouble(network, what, error, backoff)
+            finally:
+                calm.cancel()
 
     async def _trouble(self, network: _Network, what: str, error: Exception, backoff: Backoff) -> None:
         seconds = backoff.next()
         name = network.plan.name
-        network.trouble = trouble_of(error)
+        network.troubles[what] = trouble_of(error)
         self.metrics.up.labels(name).set(0)
         self.metrics.retries.labels(name).inc()
         if isinstance(error, Transient):
@@ -407,6 +422,7 @@ class Gateway:
                 self._intake,
                 self.metrics,
                 self._hand_over,
+                lambda: network.well("read"),
             )
             reader.moved = 0 if before is None else before.moved
             network.reader = reader
@@ -415,7 +431,7 @@ class Gateway:
                 await reader.run(source)
                 if reader.stopped is None:
                     return
-                network.trouble = None
+                network.well("read")
                 await network.resumed.wait()
         finally:
             await _close(source)
@@ -520,15 +536,18 @@ class Gateway:
     async def _release(self, order: Order) -> str:
         """Try an entry in quarantine again, with the mappings, verifiers and limits of now."""
 
-        def do(connection: Connection) -> tuple[str, _Network | None, dict[int, list[Pickup]]]:
+        def do(connection: Connection) -> tuple[str, dict[int, list[Pickup]]]:
             now = _now()
             try:
                 done = orders.carry_out(connection, order, now)
                 assert done.entry is not None
                 stored = stored_entry(connection, done.entry)
                 network = next((each for each in self._networks.values() if each.row == stored.network), None)
-                if network is None or network.reader is None:
+                if network is None or not network.plan.read:
                     raise InputError(orders.UNKNOWN_TARGET, "its network is not read now", where=order.target)
+                if network.reader is None:  # it has not answered since the start: the order stays open
+                    self._data_version = -1
+                    return "waits for its network", {}
                 ingest = network.reader.ingest
                 record = source_record(stored)
                 worked = ingest.bench.work([record], stored.shared, datetime.now(UTC))[0]
@@ -536,11 +555,11 @@ class Gateway:
                 taken, result = self._intake.release(connection, stored, draft, ingest.revise, now)
             except (InputError, Permanent) as error:
                 orders.settle(connection, order, str(error), now)
-                return str(error), None, {}
+                return str(error), {}
             orders.settle(connection, order, result, now)
-            return result, network, taken.pickups
+            return result, taken.pickups
 
-        result, _, pickups = await self.database.write(do)
+        result, pickups = await self.database.write(do)
         self._hand_over(pickups)
         return result
 

@@ -55,6 +55,7 @@ class Reader:
         intake: Intake,
         metrics: Metrics,
         hand_over: Callable[[dict[int, list[Pickup]]], None],
+        well: Callable[[], None],
     ) -> None:
         self.name = name
         self.source_name = source_name
@@ -66,11 +67,10 @@ class Reader:
         self._intake = intake
         self._metrics = metrics
         self._hand_over = hand_over
+        self._well = well
         self.moved = 0
         self.height: int | None = None
         self.head: int | None = None
-        self.looked = False
-        """Whether it has had an answer from the network since it was started."""
         self.working = 0
         """Batches between being read and being committed."""
         self.stopped: Fault | None = None
@@ -155,7 +155,7 @@ class Reader:
         taken = await self._database.write(store)
         crash_point("ingest.after-commit")
         self.height, self.head = arrival.position.height, max(arrival.head, arrival.position.height)
-        self.looked = True
+        self._well()
         self.count(taken)
         if arrival.entries:
             self.moved += 1

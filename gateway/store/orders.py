@@ -141,11 +141,11 @@ def give(url: str, verb: str, targets: Sequence[str], reason: str, now: int) -> 
 def _all(connection: Connection, now: int) -> list[str]:
     told = []
     for order in open_orders(connection):
-        if order.verb == "release":
-            told.append("done when the gateway runs next")
-            continue
         try:
             result = carry_out(connection, order, now).result
+            if order.verb == "release":
+                told.append("done when the gateway runs next")
+                continue
         except InputError as error:
             result = str(error)
         settle(connection, order, result, now)
