@@ -46,7 +46,6 @@ VERSION: Final = "ip-dossier/1"
 
 _REQUIRED: Final = ("credential.json", "evidence.cbor", "losses.json", "native")
 _SINGLE: Final = frozenset({*_REQUIRED, "registry.json"})
-_FOLDERS: Final = frozenset({"receipts", "shared", "trust"})
 _BY_DIGEST: Final = re.compile(r"(receipts|shared|trust)/([0-9a-f]{64})")
 _A_VERSION: Final = re.compile(r"ip-dossier/[1-9][0-9]{0,8}")
 
@@ -164,7 +163,7 @@ def opened(data: bytes, limits: Limits) -> Opened:
         # Wrong digests alone are no reason to refuse the file here: `verify` names the members that they are of.
         _look_at(manifest)
     single: dict[str, bytes] = {}
-    folders: dict[str, dict[bytes, bytes]] = {name: {} for name in _FOLDERS}
+    folders: dict[str, dict[bytes, bytes]] = {"receipts": {}, "shared": {}, "trust": {}}
     for name, content in rest:
         if name in _SINGLE:
             single[name] = content

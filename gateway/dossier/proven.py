@@ -84,13 +84,15 @@ def report_of(
         tally.failed("evidence.report", "GENERIC", f"the verifier's report: {wrong}", "evidence.cbor", hint=BROKE_DOWN)
         return None
     tally.passed("evidence.report", "the verifier came to an end and reported in due form", "evidence.cbor")
-    for check in report.checks:
-        if check.outcome in ("failed", "indeterminate"):
-            if check.hint is None:
-                check = msgspec.structs.replace(check, hint=_CURES.get(check.sub_indication or "", _CURE))
-            check = settle(check)
-        tally.add(check)
+    tally.add_all([check if check.outcome == "passed" else _told(check, settle) for check in report.checks])
     return report
+
+
+def _told(check: Check, settle: Callable[[Check], Check]) -> Check:
+    """A check that did not pass, with something to do."""
+    if check.outcome != "skipped" and check.hint is None:
+        check = msgspec.structs.replace(check, hint=_CURES.get(check.sub_indication or "", _CURE))
+    return settle(check)
 
 
 def _verifier(tally: Tally, evidence: Evidence, verifiers: Mapping[str, Verifier]) -> Verifier | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from gateway.dossier.verdict import combine
@@ -25,12 +25,12 @@ def rank(outcome: CheckOutcome) -> int:
 class Tally:
     """What was checked so far. Several checks of one id, about several objects, stand as the worst of them."""
 
-    __slots__ = ("_held", "_made", "_wrong", "checks")
+    __slots__ = ("_held", "_open", "_wrong", "checks")
 
     def __init__(self) -> None:
         self.checks: Final[list[Check]] = []
-        self._made: Final[dict[str, None]] = {}
         self._held: Final[set[str]] = set()
+        self._open: Final[set[str]] = set()
         self._wrong: Final[dict[str, Standing]] = {}
 
     # ── noting ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -39,7 +39,6 @@ class Tally:
         self, name: str, reason: str, label: str = "", inputs: tuple[str, ...] = (), at: str | None = None
     ) -> None:
         self.checks.append(Check(name, "passed", reason, label, None, None, None, at, inputs))
-        self._made[name] = None
         self._held.add(name)
 
     def failed(self, name: str, sub: str, reason: str, label: str = "", **more: Any) -> None:
@@ -54,19 +53,28 @@ class Tally:
     def add(self, check: Check) -> None:
         name, outcome = check.id, check.outcome
         self.checks.append(check)
-        self._made[name] = None
         if outcome == "passed":
             self._held.add(name)
-        elif outcome != "skipped":
+        elif outcome == "skipped":
+            self._open.add(name)
+        else:
             held = self._wrong.get(name)
             if held is None or _RANKS[outcome] < _RANKS[held[0]]:
                 self._wrong[name] = (outcome, check.sub_indication)
+
+    def add_all(self, checks: Sequence[Check]) -> None:
+        if all(check.outcome == "passed" for check in checks):
+            self.checks.extend(checks)
+            self._held.update([check.id for check in checks])
+        else:
+            for check in checks:
+                self.add(check)
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def made(self, name: str) -> bool:
         """Whether there is a check of this id, however it ended."""
-        return name in self._made
+        return name in self._held or name in self._wrong or name in self._open
 
     def holds(self, name: str) -> bool:
         """Whether the checks of this id passed; not where all of them were skipped."""
@@ -77,12 +85,14 @@ class Tally:
 
     def among(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of `names` that were made."""
-        made = self._made
-        return tuple([name for name in names if name in made])
+        if not self._wrong and not self._open:
+            held = self._held
+            return tuple([name for name in names if name in held])
+        return tuple([name for name in names if self.made(name)])
 
     def first_wrong(self, names: Iterable[str]) -> str | None:
         """The first of `names` that was made and did not pass."""
-        return next((name for name in names if name in self._made and not self.holds(name)), None)
+        return next((name for name in names if self.made(name) and not self.holds(name)), None)
 
     def worst(self, names: Iterable[str]) -> Standing:
         """The worst of `names`. What was skipped, or never asked, does not count."""

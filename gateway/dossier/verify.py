@@ -225,8 +225,7 @@ class _Run:
         found = credentials.examine(data, self.context.limits, canonical=canonical)
         credential = found.credential
         if credential is None:
-            for check in found.checks:
-                self.tally.add(check)
+            self.tally.add_all(found.checks)
             self.of_the_file = (*_FILE, *(check.id for check in found.checks))
             return None
         binding = credential.binding
@@ -250,8 +249,7 @@ class _Run:
         proof = self.known(credential.digest)
         names = ("network.office", "policy.algorithm")
         checks = credentials.check(credential, self.context.anchors, self.context.now, proof)
-        for check in checks:
-            tally.add(self.for_want_of_anchors(check))
+        tally.add_all([self.for_want_of_anchors(check) for check in checks])
         names = (*names, *[check.id for check in checks])
         self.office(credential)
         algorithm(tally, self.policy, credential, proof, self.context)
