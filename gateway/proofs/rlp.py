@@ -33,16 +33,21 @@ NOT_INTEGER = fault(
 )
 
 
+_SHORT = tuple(bytes((0x80 + size,)) for size in range(56))
+
+
 def encode(item: bytes | Sequence[object]) -> bytes:
     """The RLP of bytes or of a (nested) list or tuple of them. Raises Misuse for anything else."""
-    if isinstance(item, (bytes, bytearray, memoryview)):
-        data = bytes(item)
-        if len(data) == 1 and data[0] < 0x80:
-            return data
-        return _prefix(len(data), 0x80) + data
+    if type(item) is bytes:
+        size = len(item)
+        if size < 56:
+            return item if size == 1 and item[0] < 0x80 else _SHORT[size] + item
+        return _prefix(size, 0x80) + item
     if isinstance(item, (list, tuple)):
         body = b"".join([encode(member) for member in item])
         return _prefix(len(body), 0xC0) + body
+    if isinstance(item, (bytearray, memoryview)):
+        return encode(bytes(item))
     raise Misuse(NOT_ENCODABLE, f"found {type(item).__name__}")
 
 
