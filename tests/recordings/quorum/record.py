@@ -239,8 +239,8 @@ async def twin(network: QuorumNetwork) -> dict[str, Any]:
 
 
 async def epochs(network: QuorumNetwork) -> dict[str, Any]:
-    """Votes that an epoch clears, votes in the first and the last block of one, a change in each of two epochs and one
-    across; with the node's own tally after every block."""
+    """Votes that epochs clear before they are enough, then a fifth and a sixth validator in and the fifth out again;
+    with the node's own tally after every block."""
     nodes = network.nodes
     fifth, sixth = nodes[4].address, nodes[5].address
 
