@@ -157,6 +157,8 @@ class Deliverer:
         self._taken: set[int] = set()
         self._offers = 0
         self._generation = 0
+        self._counted = 0
+        """The newest delivery that `undone` was counted with."""
         self._singly = 0
         self._preparing = asyncio.Lock()
         self._voids = self._backoff()
@@ -172,7 +174,7 @@ class Deliverer:
 
     def offer(self, pickups: list[Pickup]) -> None:
         """Deliveries that were just committed, oldest first. Taken over where there is room, else found later."""
-        self.undone += len(pickups)
+        self.undone += sum(pickup.delivery > self._counted for pickup in pickups)
         self._offers += 1
         if self._all_loaded and not self._reset and len(self._window) + len(pickups) <= _WINDOW:
             self._window.extend(pickup for pickup in pickups if pickup.delivery > self._cursor)
@@ -243,15 +245,16 @@ class Deliverer:
         self._cursor = 0
         self._all_loaded = False
 
-        def look(connection: Connection) -> tuple[set[int], dict[int, list[dispatch.Skip]], int]:
+        def look(connection: Connection) -> tuple[set[int], dict[int, list[dispatch.Skip]], dispatch.Backlog]:
             dispatch.settle_held(connection, self.row)
             return (
                 dispatch.parked_lanes(connection, self.row),
                 dispatch.untold_skips(connection, self.row),
-                dispatch.backlog(connection, self.row).undone,
+                dispatch.backlog(connection, self.row),
             )
 
-        self._blocked, self._instead, self.undone = await self._database.write(look)
+        self._blocked, self._instead, backlog = await self._database.write(look)
+        self.undone, self._counted = backlog.undone, backlog.newest
 
     async def _load(self) -> None:
         limit = min(_WINDOW, _FAR - len(self._window))

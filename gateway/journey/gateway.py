@@ -55,6 +55,11 @@ NO_ISSUER = fault(
     "Set `issuer` and `key` of the network, or `read = false`.",
 )
 NOT_RUNNING = fault("journey.not-running", "The gateway does not run.", "Start it first: `gateway run`.")
+NOT_WRITTEN = fault(
+    "journey.not-written",
+    "Nothing can be delivered to this network.",
+    "Set `writes` of the network; where it never answered, wait until it does.",
+)
 FAILED = fault(
     "journey.task-failed",
     "A worker met a fault of the program; it is begun again.",
@@ -157,6 +162,7 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
         self._data_version = -1
+        self._ready = asyncio.Event()
 
     # ── running ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -253,6 +259,7 @@ class Gateway:
 
         self._fence = await self.database.write(look)
         self._active.router = self._router()
+        self._ready.set()
 
     def _register(self, connection: Connection, network: _Network, identity: NetworkId) -> None:
         plan = network.plan
@@ -307,8 +314,12 @@ class Gateway:
     async def replay(self, name: str) -> int:
         """Deliver to a network what was sealed before it or its routes were there. Returns how many deliveries it made.
 
-        New records follow once the old ones are in their places, so that the order of each lane holds.
+        New records follow once the old ones are in their places, so that the order of each lane holds. Raises Misuse
+        where nothing is written to the network, or nobody knows yet which one it is.
         """
+        await self._ready.wait()
+        if name not in self._places:
+            raise Misuse(NOT_WRITTEN, where=name)
         router, place = self._router(), self._places[name]
         origins = {
             each.row: (each.plan.name, each.plan.office)

@@ -10,9 +10,10 @@ __all__ = ["frames_of", "trouble_of"]
 
 
 def frames_of(error: BaseException) -> list[str]:
-    """The last places that the error passed, innermost last. Messages and variables may hold a record: left out."""
+    """The last places of ours that the error passed, and where it began. Messages and variables may hold a record: left out."""
     frames = traceback.extract_tb(error.__traceback__)
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
+    ours = [frame for frame in frames[:-1] if "gateway" in frame.filename]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in (*ours[-5:], *frames[-1:])]
 
 
 def trouble_of(error: BaseException) -> str:

@@ -78,10 +78,12 @@ class Skip:
 
 @dataclass(slots=True)
 class Backlog:
-    """Deliveries of one destination that are not done, and when the oldest was seen on its network."""
+    """Deliveries of one destination that are not done, when the oldest was seen on its network, and the newest
+    delivery that there is."""
 
     undone: int
     oldest: int | None
+    newest: int
 
 
 @dataclass(slots=True)
@@ -445,7 +447,8 @@ def backlog(connection: Connection, destination: int) -> Backlog:
         seen = connection.execute(
             sa.select(t.batches.c.seen).select_from(_joined).where(t.deliveries.c.id == min(oldest))
         ).scalar()
-    return Backlog(undone, seen)
+    newest = connection.execute(sa.select(sa.func.max(t.deliveries.c.id))).scalar()
+    return Backlog(undone, seen, newest or 0)
 
 
 def _waiting_at(destination: int) -> sa.ColumnElement[bool]:

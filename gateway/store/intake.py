@@ -691,6 +691,7 @@ def records_of(connection: Connection, entry: int) -> list[StoredRecord]:
 def newest(connection: Connection, key: bytes) -> StoredRecord:
     """The newest revision of the record with this key. Raises sqlalchemy.exc.NoResultFound where there is none."""
     losses, residue = t.documents.alias("losses"), t.documents.alias("residue")
+    formats = t.names.alias("formats")
     row = connection.execute(
         sa.select(
             t.records,
@@ -700,7 +701,7 @@ def newest(connection: Connection, key: bytes) -> StoredRecord:
             t.entries.c.evidence,
             t.entries.c.time,
             t.entries.c.path,
-            sa.select(t.names.c.name).where(t.names.c.id == t.entries.c.format).scalar_subquery().label("format_name"),
+            formats.c.name.label("format_name"),
             t.mappings.c.name.label("mapping_name"),
             t.mappings.c.version.label("mapping_version"),
             t.mappings.c.digest.label("mapping_digest"),
@@ -710,6 +711,7 @@ def newest(connection: Connection, key: bytes) -> StoredRecord:
         .join(t.names, t.names.c.id == t.records.c.kind)
         .join(t.subjects, t.subjects.c.id == t.records.c.subject)
         .join(t.entries, t.entries.c.id == t.records.c.entry)
+        .join(formats, formats.c.id == t.entries.c.format)
         .outerjoin(t.mappings, t.mappings.c.id == t.entries.c.mapping)
         .outerjoin(losses, losses.c.id == t.entries.c.losses)
         .outerjoin(residue, residue.c.id == t.entries.c.residue)

@@ -77,4 +77,6 @@ def quarantined(world: World) -> list[str]:
 
 
 def events(world: World, kind: str) -> list[str]:
-    return [d for (d,) in rows(world, sa.select(t.events.c.detail).where(t.events.c.kind == kind).order_by(t.events.c.id))]
+    return [
+        d for (d,) in rows(world, sa.select(t.events.c.detail).where(t.events.c.kind == kind).order_by(t.events.c.id))
+    ]

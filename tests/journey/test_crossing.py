@@ -116,7 +116,10 @@ async def test_order_holds_within_a_lane_and_over_several(world: World) -> None:
     codes = [f"{letter}{number}0" for letter in "AB" for number in range(1, 4)]
     about = []
     for number in range(5):
-        about += [application("XA", number), *[event("XA", number, code, national_code=f"n{i}") for i, code in enumerate(codes)]]
+        about += [
+            application("XA", number),
+            *[event("XA", number, code, national_code=f"n{i}") for i, code in enumerate(codes)],
+        ]
     about.append(transfer("XA", [0, 1, 2, 3, 4]))
     about += [event("XA", number, "C10") for number in range(5)]
     await world["xa"].write(*about)
@@ -144,7 +147,9 @@ async def test_a_right_that_changes_owner_waits_for_all_its_lanes(world: World) 
         seen.append(prepared.keys)
 
     adapter.before_submit = watch
-    await world["xa"].write(application("XA", 1), application("XA", 2), transfer("XA", [1, 2]), event("XA", 1), event("XA", 2))
+    await world["xa"].write(
+        application("XA", 1), application("XA", 2), transfer("XA", [1, 2]), event("XA", 1), event("XA", 2)
+    )
     await settle(world)
     order = [orjson.loads(entry.content)["kd"] for entry in world["xb"].foreign()]
     assert sorted(order[:2]) == ["AP", "AP"]

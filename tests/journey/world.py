@@ -159,6 +159,8 @@ class World:
     library: Any = LIBRARY
     known: bool = True
     """Whether the gateway is told beforehand who the networks are."""
+    identities: dict[str, NetworkId] = field(default_factory=dict)
+    """Who they are, where the ledger cannot be asked."""
 
     @property
     def database(self) -> str:
@@ -175,7 +177,7 @@ class World:
                     office=office.code,
                     adapter=office.adapter,
                     settings=office.settings,
-                    network=office.network if self.known else None,
+                    network=(self.identities.get(office.name) or office.network) if self.known else None,
                     issuer=office.did,
                     method=office.method,
                     signer=office.issuer,
