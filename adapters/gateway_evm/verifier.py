@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -43,11 +44,13 @@ __all__ = ["CHECKS", "SEALS", "EvmReceiptVerifier", "SealRule", "Sealed"]
 
 CHECKS: Final[Mapping[str, str]] = {
     "evm.evidence": "The evidence has the form of evm-receipt/1",
+    "evm.withdrawn": "An entry that withdraws says what it withdraws",
     "evm.shared": "Header and branch are in the file",
     "evm.header": "The header is one",
     "evm.segment": "The registry knows the network at the block's height",
     "evm.network": "The segment's chain and genesis are those that the evidence is about",
     "evm.contract": "The contract is the one that the registry names",
+    "evm.time": "The block was not made after the time of this verification",
     "evm.header.hash": "The header is that of the block which the evidence names",
     "evm.seals": "The network's consensus has sealed the header",
     "evm.basis": "The basis is what the registry asks for the network at the least",
@@ -62,6 +65,10 @@ CHECKS: Final[Mapping[str, str]] = {
     "evm.record.hash": "It carries the hash of the entry, and so of the native record",
 }
 """Every check by its id."""
+
+
+CLOCKS: Final = timedelta(minutes=1)
+"""What two clocks may differ by."""
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -133,6 +140,7 @@ class _Run:
         header_bytes, branch_bytes = self.shared()
         header = self.read_header(header_bytes)
         segment = self.segment(header, place)
+        self.time(header)
         rule = self.rule(segment)
         self.header_hash(header_bytes, place, rule)
         self.seal(header_bytes, segment, rule)
@@ -213,6 +221,13 @@ class _Run:
             )
             raise _Stop
         self.passed("evm.evidence", EVIDENCE, "The evidence has its form.")
+        if entry.withdrawn and entry.supersedes is None:
+            self.failed(
+                "evm.withdrawn", "FORMAT_FAILURE", "It withdraws, and does not say what.", parent="evm.evidence"
+            )
+        else:
+            told = "It withdraws another entry." if entry.withdrawn else "It does not withdraw."
+            self.passed("evm.withdrawn", entry.key.hex(), told, "evm.evidence")
         return place, entry
 
     def shared(self) -> tuple[bytes, bytes]:
@@ -247,9 +262,10 @@ class _Run:
         network = self.evidence.network.hex()
         segment = self.context.anchors.at("network", network, None, header.number)
         if segment is None:
+            others = self.context.anchors.all("network", network)
             self.failed(
                 "evm.segment",
-                "NO_CERTIFICATE_CHAIN_FOUND",
+                "NO_CERTIFICATE_CHAIN_FOUND_NO_POE" if others else "NO_CERTIFICATE_CHAIN_FOUND",
                 f"No anchor names this network at height {header.number}.",
                 object=network,
                 parent="evm.header",
@@ -296,6 +312,21 @@ class _Run:
         else:
             self.passed("evm.contract", f"0x{contract.hex()}", "It is the registry's contract.", "evm.segment")
         return segment
+
+    def time(self, header: evm.Header) -> None:
+        now = self.context.now
+        if header.time > now + CLOCKS:
+            self.failed(
+                "evm.time",
+                "TIMESTAMP_ORDER_FAILURE",
+                "The block says that it was made after the time of this verification.",
+                expected=now.isoformat(),
+                found=header.time.isoformat(),
+                parent="evm.header",
+                outcome="indeterminate",
+            )
+        else:
+            self.passed("evm.time", header.time.isoformat(), "The block is older than this verification.", "evm.header")
 
     def rule(self, segment: Segment) -> SealRule | None:
         """The rule that the segment asks for; None where the office's word is all that is asked."""

@@ -53,7 +53,8 @@ class Anchors:
         return None if outside else Segment(use, subject, self.material, since, basis=self.basis)
 
     def all(self, use: str, subject: str) -> Sequence[Segment]:
-        return ()
+        since = datetime(2020, 1, 1, tzinfo=UTC)
+        return (Segment(use, subject, self.material, since),) if subject == self.network.hex() else ()
 
 
 class NothingProven:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -193,10 +196,36 @@ def test_no_anchor() -> None:
     elsewhere = Anchors(record.material, b"n" * 32)
     before = Anchors(record.material, record.evidence.network, last=record.height - 1)
     after = Anchors(record.material, record.evidence.network, first=record.height + 1)
-    for anchors in (elsewhere, before, after):
+    for anchors, sub in ((elsewhere, ""), (before, "_NO_POE"), (after, "_NO_POE")):
         report = run(record, anchors=anchors)
         assert outcomes(report) == {"evm.segment": "indeterminate"}
-        assert subs(report) == {"NO_CERTIFICATE_CHAIN_FOUND"}
+        assert subs(report) == {"NO_CERTIFICATE_CHAIN_FOUND" + sub}
+
+
+def test_a_block_of_tomorrow() -> None:
+    record = records()[0]
+    made = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    for now, found in (
+        (made - timedelta(minutes=5), {"evm.time": "indeterminate"}),
+        (made - timedelta(seconds=30), {}),
+    ):
+        known = replace(context(record), now=now)
+        report = VERIFIER.verify(record.native, record.evidence, known)
+        assert outcomes(report) == found
+        assert subs(report) <= {"TIMESTAMP_ORDER_FAILURE"}
+
+
+def test_an_entry_that_withdraws_nothing() -> None:
+    record = next(each for each in records() if each.evidence.own["withdrawn"])
+    bent = with_own(record, supersedes=None)
+    held = entries.Entry(
+        **{**bent.evidence.own, "path": tuple(bent.evidence.own["path"])},
+        format=record.native.format,
+        body=record.native.content,
+    )
+    report = run(rebuilt(bent, log={"data": bytes(32) + entries.hash_of(entries.pack(held))}))
+    assert outcomes(report) == {"evm.withdrawn": "failed"}
+    assert subs(report) == {"FORMAT_FAILURE"}
 
 
 @pytest.mark.parametrize(
@@ -296,7 +325,7 @@ def test_another_event() -> None:
 
 def test_an_entry_that_withdraws_under_an_event_that_does_not() -> None:
     record = next(each for each in records() if not each.evidence.own["withdrawn"])
-    withdrawing = with_own(record, withdrawn=True)
+    withdrawing = with_own(record, withdrawn=True, supersedes=b"s" * 32)
     # the event carries the hash of the entry as it now is, so that this check stands alone
     packed = entries.pack(
         entries.Entry(
@@ -307,7 +336,9 @@ def test_an_entry_that_withdraws_under_an_event_that_does_not() -> None:
     )
     bent = rebuilt(withdrawing, log={"data": bytes(32) + entries.hash_of(packed)})
     assert outcomes(run(bent)) == {"evm.log.topic": "failed"}
-    assert set(outcomes(run(with_own(record, withdrawn=True)))) == {"evm.log.topic", "evm.record.hash"}
+    assert set(outcomes(run(with_own(record, withdrawn=True, supersedes=b"s" * 32)))) == {
+        "evm.log.topic", "evm.record.hash",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("index", "check"), [(1, "evm.log.key"), (2, "evm.subject")])
@@ -335,6 +366,13 @@ def test_another_body_format_or_path() -> None:
         assert outcomes(run(with_own(record, **changed))) == {"evm.record.hash": "failed"}
     assert set(outcomes(run(with_own(record, key=b"k" * 32)))) == {"evm.log.key", "evm.record.hash"}
     assert set(outcomes(run(with_own(record, subject="XB/other/1")))) == {"evm.subject", "evm.record.hash"}
+
+
+def test_the_reference_page_lists_every_check() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "evidence-evm-receipt-1.md").read_text()
+    rows = re.findall(r"^\| `(evm\.[a-z.]+)` \| (.+?) \|", page, re.MULTILINE)
+    assert [name for name, _ in rows] == list(CHECKS)
+    assert {name: text.rstrip(".") for name, text in rows} == dict(CHECKS)
 
 
 # ── basis and seals ──────────────────────────────────────────────────────────────────────────────────────────────
