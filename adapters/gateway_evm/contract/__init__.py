@@ -1,0 +1,1 @@
+"""The contract: source, compiler settings, compiled form."""
