@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -137,7 +138,7 @@ def test_a_record_is_shown_in_all_its_forms(bridge: Path, gateway: Command) -> N
 
 
 def test_a_beginning_that_several_keys_share_is_refused(bridge: Path, gateway: Command) -> None:
-    with sqlite3.connect(bridge / "state" / "gateway.db") as database:
+    with closing(sqlite3.connect(bridge / "state" / "gateway.db")) as database, database:
         rows = [row for (row,) in database.execute("SELECT id FROM records LIMIT 2")]
         for number, row in enumerate(rows):
             database.execute("UPDATE records SET key = ? WHERE id = ?", (b"\xaa" * 31 + bytes([number]), row))
