@@ -18,7 +18,7 @@ import enum
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NewType, Protocol
+from typing import Any, Literal, NewType, Protocol
 
 import msgspec
 
@@ -551,8 +551,11 @@ class Adapter(Protocol):
     settings  a msgspec Struct type (frozen, forbids unknown fields) whose docstring lines are the reference of its keys
     """
 
-    kind: Final[str]
-    settings: type[msgspec.Struct]
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def settings(self) -> type[msgspec.Struct]: ...
 
     def capabilities(self, settings: Any) -> Capabilities: ...
 
