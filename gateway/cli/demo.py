@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.opening import answer
-from gateway.cli.output import emit, json_option, mark, moment, progress, table
+from gateway.cli.output import console, emit, json_option, mark, moment, progress, table
 from gateway.errors import Transient, fault
 
 if TYPE_CHECKING:
@@ -167,7 +168,10 @@ def _verdict(shown: Shown) -> None:
     _heading(f"3  The verdict: {verdict.indication}")
     for finding in verdict.claims:
         ok = {"passed": True, "failed": False}.get(finding.outcome)
-        click.echo(f"  {mark(ok)} {finding.claim.value:<10} {sentences.claim(finding)}")
+        lines = textwrap.wrap(sentences.claim(finding), max(40, min(console().width, 120) - 16))
+        click.echo(f"  {mark(ok)} {finding.claim.value:<10} {lines[0]}")
+        for line in lines[1:]:
+            click.echo(f"{'':15}{line}")
     passed = sum(check.outcome == "passed" for check in verdict.checks)
     click.echo(f"  {passed} of {len(verdict.checks)} checks passed; the others did not apply.")
 

@@ -65,9 +65,11 @@ def init(
     from gateway.assemble import database_url
     from gateway.founding import found_all, make, utc_now
     from gateway.store.migrate import migrate
+    from gateway.trust.keys import passphrase
 
     planned = _planned(networks, offices, dids, titles, writes, settings)
-    phrase = _passphrase(passphrase_file, folder)
+    asked_for = _asked_passphrase(folder) if _must_ask(passphrase_file) else None
+    phrase = asked_for or passphrase(file=passphrase_file)
     with progress("making keys", quiet=as_json) as say:
         read = make(folder, planned, phrase, now=utc_now(), passphrase_file=passphrase_file)
         os.environ["GATEWAY_PASSPHRASE"] = phrase
@@ -108,15 +110,16 @@ def init(
             click.echo(f"{mark(None)} {name}: not touched; `gateway network found {name}` lays down what it must hold")
         else:
             click.echo(f"{mark(True)} {name}: holds what it must, and stands in the registry")
-    click.echo(f"\nNext:\n  cd {folder}\n  gateway check\n  gateway run")
+    asked = "" if asked_for is None else "  export GATEWAY_PASSPHRASE=…    (or set keys.passphrase_file)\n"
+    click.echo(f"\nNext:\n  cd {folder}\n{asked}  gateway check\n  gateway run")
     raise SystemExit(5 if left else 0)
 
 
-def _passphrase(file: Path | None, folder: Path) -> str:
-    from gateway.trust.keys import PASSPHRASE, passphrase
+def _must_ask(file: Path | None) -> bool:
+    return file is None and not os.environ.get("GATEWAY_PASSPHRASE") and sys.stdin.isatty()
 
-    if file is not None or os.environ.get(PASSPHRASE) or not sys.stdin.isatty():
-        return passphrase(file=file)
+
+def _asked_passphrase(folder: Path) -> str:
     return str(click.prompt(f"Passphrase for the keys of {folder}", hide_input=True, confirmation_prompt=True))
 
 

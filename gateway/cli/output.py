@@ -13,7 +13,18 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
-__all__ = ["EXAMPLES", "config_option", "emit", "json_option", "mark", "moment", "progress", "short", "table"]
+__all__ = [
+    "EXAMPLES",
+    "config_option",
+    "console",
+    "emit",
+    "json_option",
+    "mark",
+    "moment",
+    "progress",
+    "short",
+    "table",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
