@@ -166,14 +166,19 @@ def _verdict(shown: Shown) -> None:
 
     verdict = shown.verdict
     _heading(f"3  The verdict: {verdict.indication}")
+    told: set[str | None] = set()
     for finding in verdict.claims:
         ok = {"passed": True, "failed": False}.get(finding.outcome)
-        lines = textwrap.wrap(sentences.claim(finding), max(40, min(console().width, 120) - 16))
+        lines = textwrap.wrap(
+            sentences.claim(finding, note=finding.note not in told), max(40, min(console().width, 120) - 16)
+        )
         click.echo(f"  {mark(ok)} {finding.claim.value:<10} {lines[0]}")
+        told.add(finding.note)
         for line in lines[1:]:
             click.echo(f"{'':15}{line}")
     passed = sum(check.outcome == "passed" for check in verdict.checks)
-    click.echo(f"  {passed} of {len(verdict.checks)} checks passed; the others did not apply.")
+    rest = len(verdict.checks) - passed
+    click.echo(f"  {passed} checks passed" + (f", {rest} did not apply." if rest else "."))
 
 
 def _heading(text: str) -> None:
