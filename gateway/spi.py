@@ -416,15 +416,17 @@ class Finding(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """What a verifier gives back.
 
-    source  the source's global name, and
-    locus   the place on the network, that the evidence proves: the record key is computed again from these two.
-            Both None where it proves none
+    source     the source's global name, and
+    locus      the place on the network, that the evidence proves: the record key is computed again from these two.
+               Both None where it proves none
+    withdraws  whether the entry at that place declares another one void; None where the evidence does not tell
     """
 
     findings: tuple[Finding, ...]
     checks: tuple[Check, ...]
     source: str | None = None
     locus: Locus | None = None
+    withdraws: bool | None = None
 
 
 class Segment(msgspec.Struct, frozen=True):

@@ -131,12 +131,13 @@ class _Run:
         self.quorum: Quorum | None = None
         self.header: evm.Header | None = None
         self.place: Place | None = None
+        self.withdraws: bool | None = None
 
     # ── the order ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def all(self) -> None:
-        self.place, entry = self.form()
-        place = self.place
+        place, entry = self.form()
+        self.place, self.withdraws = place, entry.withdrawn
         header_bytes, branch_bytes = self.shared()
         header = self.read_header(header_bytes)
         segment = self.segment(header, place)
@@ -172,7 +173,7 @@ class _Run:
         if place is None:
             return Report(findings, tuple(self.checks))
         locus: Locus = {"block": place.block, "transaction": place.transaction, "log": place.log}
-        return Report(findings, tuple(self.checks), "0x" + place.contract.hex(), locus)
+        return Report(findings, tuple(self.checks), "0x" + place.contract.hex(), locus, self.withdraws)
 
     # ── noting ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -144,7 +144,7 @@ class SandboxVerifier:
         checks.append(standing)
         signed, quorum = _signed(documents, anchor, evidence.network)
         checks += signed
-        return _report(checks, block.header, quorum, locus(extraction.block, extraction.index))
+        return _report(checks, block.header, quorum, locus(extraction.block, extraction.index), own.leaf.withdrawn)
 
 
 # ── the record itself ────────────────────────────────────────────────────────────────────────────────────────────
@@ -433,7 +433,11 @@ def _votes(block: Block, validators: ValidatorSet) -> _Votes:
 
 
 def _report(
-    checks: Sequence[Check], header: Header | None = None, quorum: Quorum | None = None, place: Locus | None = None
+    checks: Sequence[Check],
+    header: Header | None = None,
+    quorum: Quorum | None = None,
+    place: Locus | None = None,
+    withdraws: bool | None = None,
 ) -> Report:
     """`valid` rests on every check, `recorded` on all but the one that looks at a rule of the ledger."""
     basis = Basis.CONSENSUS if quorum is not None else None
@@ -443,7 +447,7 @@ def _report(
         Finding(claim, _worst(counted), basis, quorum, time, tuple([check.id for check in counted]), NOTE)
         for claim, counted in ((Claim.RECORDED, recorded), (Claim.VALID, checks))
     )
-    return Report(findings, tuple(checks), None if place is None else NAME, place)
+    return Report(findings, tuple(checks), None if place is None else NAME, place, withdraws)
 
 
 def _worst(checks: Sequence[Check]) -> CheckOutcome:

@@ -59,6 +59,12 @@ _KINDS: Final = (
         "failed, HASH_FAILURE",
     ),
     Kind(
+        "binding.withdrawn",
+        "No entry that withdraws is passed off as a record in force",
+        _BINDING,
+        "failed, HASH_FAILURE",
+    ),
+    Kind(
         "evidence.shared",
         "All that the evidence shares with its block is here",
         ("network",),

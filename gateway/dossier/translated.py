@@ -13,6 +13,7 @@ from gateway.errors import GatewayError
 from gateway.mapping import MappingLibrary, Translation, losses_document
 from gateway.spi import Claim, Digest, Evidence, Finding, NativeRecord, Report, record_key
 from gateway.trust.credential import Credential
+from gateway.trust.registry import Registry
 
 __all__ = ["bindings", "claim", "place", "translate"]
 
@@ -68,10 +69,23 @@ def translate(
     native: NativeRecord,
     losses: bytes,
     library: MappingLibrary,
+    registry: Registry | None,
 ) -> Translation | None:
-    """The mapping run again over the native record, and its loss report compared; None where it cannot be run."""
+    """The mapping run again over the native record, and its loss report compared; None where it may not be run, or
+    cannot."""
     name, version, digest = credential.binding.mapping
     label = f"{name} {version}"
+    if registry is not None and registry.refuses_mapping(digest):
+        tally.unsettled(
+            "translation.mapping",
+            "GENERIC",
+            f"the registry states that the mapping {label} is not to be relied on any more",
+            label,
+            expected="a mapping that was not revoked",
+            found=digest.hex(),
+            hint="Ask the office for the record again, translated with a mapping that is in force.",
+        )
+        return None
     mapping = library.by_digest(digest)
     if mapping is None:
         tally.unsettled(
@@ -135,6 +149,7 @@ def place(tally: Tally, credential: Credential, report: Report | None, translati
     The key holds the record's index among those that one native record gives. The credential does not state the index,
     so it is found: first among the records that are equal, then among all.
     """
+    _in_force(tally, credential, report)
     if translation is None:
         tally.skipped("translation.record", "the mapping was not run", parent=tally.first_wrong(_BEFORE_THE_RUN))
         _index(tally, credential, report, _INDICES)
@@ -173,7 +188,7 @@ def _index(tally: Tally, credential: Credential, report: Report | None, indices:
         if record_key(network, report.source, report.locus, index) == key:
             tally.passed(name, f"it is the key of record {index} of the place that is proven", key.hex())
             return index
-    if binding.withdrawn and binding.revision > 1:
+    if binding.withdrawn and binding.revision > 1 and report.withdraws is not False:
         # A withdrawal may rest on the entry that withdraws, which stands elsewhere than what it makes void.
         tally.skipped(
             name, "the place proven may be that of the entry that withdraws; the record is named by the office alone"
@@ -189,6 +204,30 @@ def _index(tally: Tally, credential: Credential, report: Report | None, indices:
         hint="The credential claims the place of another record: tell its issuer.",
     )
     return None
+
+
+def _in_force(tally: Tally, credential: Credential, report: Report | None) -> None:
+    """Whether what the network holds void is called void. The other way round needs no proof: an office may withdraw
+    what it said by its word alone, and nobody is misled to rely on it."""
+    name = "binding.withdrawn"
+    if report is None or report.withdraws is None:
+        tally.skipped(
+            name,
+            "nothing tells whether the entry withdraws",
+            parent=tally.first_wrong(_BEFORE_THE_REPORT),
+        )
+    elif report.withdraws and not credential.binding.withdrawn:
+        tally.failed(
+            name,
+            "HASH_FAILURE",
+            "the entry that is proven declares another one void, and the credential calls it a record in force",
+            "credential.json",
+            expected="withdrawn",
+            found="in force",
+            hint="What the network holds void is passed off as standing: ask the office for the newest revision.",
+        )
+    else:
+        tally.passed(name, "what is withdrawn on the network is called so", "credential.json")
 
 
 def claim(tally: Tally, credential: Credential, findings: Sequence[Finding]) -> Finding:

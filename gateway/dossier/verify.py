@@ -185,7 +185,7 @@ class _Run:
             at_hand = _at_hand(self.context, dossier, digests)
             context = msgspec.structs.replace(context, shared=at_hand)
             report = proven.report_of(tally, native, evidence, verifiers, context, self.for_want_of_anchors)
-        translation = translated.translate(tally, credential, native, dossier.losses, library)
+        translation = translated.translate(tally, credential, native, dossier.losses, library, self.believed.registry)
         translated.place(tally, credential, report, translation)
         if report is None or evidence is None:
             findings = proven.claims_without_report(tally)

@@ -162,6 +162,11 @@ class Registry:
         found = self._state.mappings.get(digest) if self.origin == "given" else None
         return found is not None and found.ended in ("open", "rotated")
 
+    def refuses_mapping(self, digest: bytes) -> bool:
+        """Whether it states that a mapping of this digest was revoked or compromised; a release may still ship it."""
+        found = self._state.mappings.get(digest) if self.origin == "given" else None
+        return found is not None and found.ended in ("revoked", "compromised")
+
     def methods_of(self, text: str) -> tuple[PublicMethod, ...]:
         """The issuing keys of a DID that are open now: what its DID document names."""
         return tuple(

@@ -735,9 +735,14 @@ def _() -> Case:
     return about(replace(block, own=msgspec.structs.replace(block.own, subject="XA/xa-application/XA-2026-000418")))
 
 
+@case("binding.withdrawn")
+def _() -> Case:
+    return about(make_block(native_of(), leaf={"withdrawn": True, "supersedes": sha(b"the entry before")}))
+
+
 @case("sandbox.withdrawn")
 def _() -> Case:
-    return about(make_block(native_of(), leaf={"withdrawn": True}))
+    return about(make_block(native_of(), leaf={"withdrawn": True}), binding={"revision": 2, "withdrawn": True})
 
 
 @case("sandbox.documents")

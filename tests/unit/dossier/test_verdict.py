@@ -355,7 +355,8 @@ def test_a_withdrawal_says_so_and_rests_on_the_record_or_on_the_entry_that_withd
     assert verdict.about is not None
     assert verdict.about.withdrawn
     elsewhere = {"revision": 2, "withdrawn": True, "supersedes": sha(sealed), "record_key": sha(b"an earlier entry")}
-    verdict = replace(corpus.GOOD, data=draft(binding=elsewhere).file()).verdict()
+    withdrawing = make_block(native_of(), leaf={"withdrawn": True, "supersedes": sha(b"entry")})
+    verdict = replace(corpus.GOOD, data=draft(withdrawing, binding=elsewhere).file()).verdict()
     assert verdict.indication == "TOTAL-PASSED"
     assert verdict.check("binding.record-key")[0].outcome == "skipped"
     correction = {**elsewhere, "withdrawn": False}
