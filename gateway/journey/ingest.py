@@ -157,7 +157,9 @@ class Ingest:
         """The withdrawing revision of a record, along the lanes of the ones before.
 
         It rests on the withdrawing entry where that repeats the record in its own words, so that whoever holds it can
-        check the whole of it; else, and where the network took the record back, on the record's first evidence.
+        check the whole of it; else, and where the network took the record back, on the record's first evidence. Words
+        that no route would let go to everyone who is to be told stay here: those people learn of the withdrawal in
+        the words that they hold already.
         """
         revision = stored.revision + 1
         own = None if by is None else self._own_words(stored, by)
@@ -214,12 +216,35 @@ class Ingest:
             if translated.index == stored.position and type(translated.record).__name__ == stored.kind:
                 if model.subjects_of(translated.record) != stored.subjects:
                     return None
+                json = model.encode(translated.record)
+                if not self._may_go(stored, by, translated.record, json):
+                    return None
                 losses = losses_document(translation.losses)
                 mapping = translation.mapping
                 by.mapping = MappingUsed(mapping.name, mapping.version, mapping.digest)
                 by.losses, by.residue = losses, translation.residue
-                return translated.record, model.encode(translated.record), mapping, losses
+                return translated.record, json, mapping, losses
         return None
+
+    def _may_go(self, stored: StoredRecord, by: EntryDraft, record: CommonRecord, json: bytes) -> bool:
+        """Whether a record in these words would be sent to all who hold an earlier revision. The words those hold
+        were let go by the routes then in force and are not asked again."""
+        if json == stored.json:
+            return True
+        path = by.source.relay.path
+        routed = self._routes.router.of(
+            self._name,
+            self._office,
+            record,
+            json,
+            stored.kind,
+            by.basis,
+            self._alone.union(path),
+            1 + len(path),
+            stored.revision + 1,
+        )
+        allowed = {place.row for place in routed.to}
+        return all(place.row in allowed for place in stored.destinations)
 
 
 def evidence_of(stored: bytes) -> Evidence:
