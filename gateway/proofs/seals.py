@@ -64,6 +64,7 @@ _EMPTY_OMMERS: Final = bytes.fromhex("1dcc4de8dec75d7aab85b567b6ccd41ad312451b94
 _VANITY: Final = 32
 _SEAL: Final = 65
 _ADD, _DROP = b"\xff", b"\x00"
+_BYTES: Final = {bytes}
 _FIXED: Final = 5 * 33 + 21 + 259
 """Bytes of a header's fields before its numbers: five hashes, the beneficiary, the bloom."""
 
@@ -145,29 +146,24 @@ def _bft_fields(header: Header) -> None:
 
 
 def _addresses(item: rlp.Item, *, where: str) -> tuple[bytes, ...]:
-    members = rlp.items(item, where=where)
-    if len(members) > MAX_VALIDATORS:
-        raise InputError(BAD_EXTRA, f"{len(members)} validators, at most {MAX_VALIDATORS} are read", where=where)
-    made: list[bytes] = []
-    for member in members:
-        if not isinstance(member, bytes) or len(member) != 20:
-            raise InputError(BAD_EXTRA, "an address has 20 bytes", where=where)
-        made.append(member)
+    made = _strings(item, 20, "an address has 20 bytes", where)
     if len(set(made)) != len(made):
         raise InputError(BAD_EXTRA, "a validator listed twice", where=where)
-    return tuple(made)
+    return made
 
 
 def _seals(item: rlp.Item, *, where: str) -> tuple[bytes, ...]:
+    return _strings(item, _SEAL, "a seal has 65 bytes", where)
+
+
+def _strings(item: rlp.Item, size: int, told: str, where: str) -> tuple[bytes, ...]:
+    """A list of byte strings of one size."""
     members = rlp.items(item, where=where)
     if len(members) > MAX_VALIDATORS:
-        raise InputError(BAD_EXTRA, f"{len(members)} seals, at most {MAX_VALIDATORS} are read", where=where)
-    made: list[bytes] = []
-    for member in members:
-        if not isinstance(member, bytes) or len(member) != _SEAL:
-            raise InputError(BAD_EXTRA, "a seal has 65 bytes", where=where)
-        made.append(member)
-    return tuple(made)
+        raise InputError(BAD_EXTRA, f"{len(members)} members, at most {MAX_VALIDATORS} are read", where=where)
+    if not set(map(type, members)) <= _BYTES or not set(map(len, members)) <= {size}:
+        raise InputError(BAD_EXTRA, told, where=where)
+    return tuple(members)  # type: ignore[arg-type]  # all bytes, as the line above has found
 
 
 def _qbft_vote(item: rlp.Item) -> Vote | None:
@@ -279,28 +275,30 @@ class _Frame:
 
     __slots__ = ("_after", "_before")
 
-    def __init__(self, header: Header) -> None:
-        data = header.encode()
-        numbers = (header.difficulty, header.number, header.gas_limit, header.gas_used, header.timestamp)
-        start = len(data) - _list_size(len(data)) + _FIXED
-        for number in numbers:
+    def __init__(self, header: Header, data: bytes | None = None) -> None:
+        data = header.encode() if data is None else data
+        top = len(data) - _list_size(len(data))
+        start = top + _FIXED
+        for number in (header.difficulty, header.number, header.gas_limit, header.gas_used, header.timestamp):
             start += 1 if number < 0x80 else 1 + (number.bit_length() + 7) // 8
-        extra = rlp.encode(header.extra_data)
-        stop = start + len(extra)
-        if data[start:stop] != extra:
+        size = len(header.extra_data)
+        begin = start + (0 if size == 1 and header.extra_data[0] < 0x80 else _list_prefix(size))
+        stop = begin + size
+        if data[begin:stop] != header.extra_data:
             raise InputError(BAD_FIELD, "a field before the extra data has not its size", where="header")
-        self._before, self._after = data[len(data) - _list_size(len(data)) : start], data[stop:]
+        self._before, self._after = data[top:start], data[stop:]
 
     def hash(self, extra_data: bytes) -> bytes:
         return keccak256(_list(self._before + rlp.encode(extra_data) + self._after))
 
 
-def digests(header: Header, extra: Extra) -> tuple[bytes, bytes]:
+def digests(header: Header, extra: Extra, data: bytes | None = None) -> tuple[bytes, bytes]:
     """The hash by which the next block names this one, and the 32 bytes that a seal signs.
 
-    A seal is a committed one; of Clique the only one. `extra` is what `read_extra` gave for this header.
+    A seal is a committed one; of Clique the only one. `extra` is what `read_extra` gave for this header, `data` the
+    bytes that it was decoded from, where they are at hand.
     """
-    form, frame = extra.form, _Frame(header)
+    form, frame = extra.form, _Frame(header, data)
     match form:
         case SealForm.QBFT:
             named = frame.hash(_list(extra.head + b"\x80\xc0"))

@@ -56,6 +56,6 @@ def recover(digest: bytes, signature: bytes) -> bytes:
         raise InputError(BAD_SIGNATURE, "s in the upper half: the malleated twin of a signature")
     try:
         public = PublicKey.from_signature_and_message(signature, digest, hasher=None)
-    except Exception as error:  # coincurve raises bare Exception where libsecp256k1 finds no point
+    except ValueError as error:  # libsecp256k1 finds no point
         raise InputError(BAD_SIGNATURE, "no key recovers from it") from error
     return address_of(public.format(compressed=False))

@@ -261,13 +261,14 @@ class Sealed(msgspec.Struct, frozen=True):
     required: int
 
 
-def judge(form: SealForm, header: Header, members: ValidatorSet, *, listing: Listing = Listing.HEADER) -> Sealed:
-    """Judge a header by the set in force.
+def judge(form: SealForm, given: Header | bytes, members: ValidatorSet, *, listing: Listing = Listing.HEADER) -> Sealed:
+    """Judge a header (its RLP, or decoded) by the set in force.
 
     Raises InputError: the extra data or a seal is malformed, the set is of later blocks, the header lists another set,
     a seal is foreign, or the distinct signers are fewer than the quorum. A Clique block needs its one signer; what
     that is worth is `authority`.
     """
+    header, data = (Header.decode(given), given) if isinstance(given, bytes) else (given, None)
     extra = seals.read_extra(form, header)
     in_charge = frozenset(members.members)
     number = header.number
@@ -284,7 +285,7 @@ def judge(form: SealForm, header: Header, members: ValidatorSet, *, listing: Lis
         raise InputError(TOO_MANY_SEALS, f"block {number} has {count} seals of {len(in_charge)} validators")
     if count < required:
         raise InputError(BELOW_QUORUM, f"{count} of {len(in_charge)} sealed, {required} must")
-    named, signed = seals.digests(header, extra)
+    named, signed = seals.digests(header, extra, data)
     distinct = set(seals.signers(header, extra, signed))
     foreign = distinct - in_charge
     if foreign:

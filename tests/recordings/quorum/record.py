@@ -10,7 +10,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "adapters")]
 
 from gateway.proofs import evm, rlp, state  # noqa: E402
 from gateway.proofs.keccak import keccak256  # noqa: E402
-from gateway.spi import DeliveryKey, NativeRecord, Outbound, Relay, Secrets, Written  # noqa: E402
+from gateway.spi import DeliveryKey, NativeRecord, Outbound, OutcomeOf, Relay, Secrets, Written  # noqa: E402
 from gateway_evm.adapter import EvmAdapter  # noqa: E402
 from gateway_evm.settings import EvmSettings  # noqa: E402
 from tests.nodes.quorum import (  # noqa: E402
@@ -94,6 +94,9 @@ class Register:
                 await asyncio.sleep(0.1)
             else:
                 raise RuntimeError(f"not written: {outcomes}")
+
+    async def find(self, *keys: DeliveryKey) -> Sequence[OutcomeOf]:
+        return await self._sink.find(keys)
 
     async def aclose(self) -> None:
         await self._sink.aclose()
