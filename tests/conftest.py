@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,9 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def pytest_collection_finish() -> None:
+    """py_ecc, which a second opinion on tries imports, raises Python's recursion limit a hundredfold: what is nested
+    too deeply would then end the process in place of being refused."""
+    sys.setrecursionlimit(1000)

@@ -9,13 +9,14 @@ month's last day where there is none) and Rule 80.5 (closed days).
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from importlib import resources
 from typing import Literal
+
+import orjson
 
 from gateway.errors import InputError, fault
 
@@ -199,7 +200,7 @@ def read_closures(data: bytes) -> Closures:
     Raises InputError where it is anything else.
     """
     try:
-        read = json.loads(data)
+        read = orjson.loads(data)  # refuses what is nested deeper than 1,024, whatever the recursion limit is
         return Closures(
             office=str(read["office"]),
             weekend=frozenset(_WEEKDAYS.index(name) for name in read["weekend"]),
@@ -209,7 +210,7 @@ def read_closures(data: bytes) -> Closures:
         )
     except InputError:
         raise
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise InputError(
             NO_CLOSURES, f"the list of closed days cannot be read: {type(error).__name__} {error}"
         ) from error
