@@ -521,7 +521,7 @@ class Gateway:
 
     async def _carry_out(self, order: Order) -> None:
         if order.verb == "release":
-            result = await self._release(order)
+            await self._release(order)
         else:
 
             def do(connection: Connection) -> orders.Done:
@@ -541,13 +541,13 @@ class Gateway:
                     network.deliverer.look_again()
                 if network.row in done.read_from:
                     network.resumed.set()
-            result = done.result
-        log.info("order carried out", verb=order.verb, result=result)
+        # What came of it may quote a record: it stands in the store, for whoever gave the order, and in no log.
+        log.info("order carried out", verb=order.verb, order=order.row)
 
-    async def _release(self, order: Order) -> str:
+    async def _release(self, order: Order) -> None:
         """Try an entry in quarantine again, with the mappings, verifiers and limits of now."""
 
-        def do(connection: Connection) -> tuple[str, dict[int, list[Pickup]]]:
+        def do(connection: Connection) -> dict[int, list[Pickup]]:
             now = _now()
             try:
                 done = orders.carry_out(connection, order, now)
@@ -558,7 +558,7 @@ class Gateway:
                     raise InputError(orders.UNKNOWN_TARGET, "its network is not read now", where=order.target)
                 if network.reader is None:  # it has not answered since the start: the order stays open
                     self._data_version = -1
-                    return "waits for its network", {}
+                    return {}
                 ingest = network.reader.ingest
                 record = source_record(stored)
                 worked = ingest.bench.work([record], stored.shared, datetime.now(UTC))[0]
@@ -566,13 +566,11 @@ class Gateway:
                 taken, result = self._intake.release(connection, stored, draft, ingest.revise, now)
             except (InputError, Permanent) as error:
                 orders.settle(connection, order, str(error), now)
-                return str(error), {}
+                return {}
             orders.settle(connection, order, result, now)
-            return result, taken.pickups
+            return taken.pickups
 
-        result, pickups = await self.database.write(do)
-        self._hand_over(pickups)
-        return result
+        self._hand_over(await self.database.write(do))
 
     # ── health ───────────────────────────────────────────────────────────────────────────────────────────────
 
