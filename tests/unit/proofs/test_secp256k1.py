@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import coincurve
 import pytest
 from coincurve import PrivateKey
 from eth_keys import keys as reference
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import InputError
+from gateway.proofs import secp256k1
 from gateway.proofs.keccak import keccak256
 from gateway.proofs.secp256k1 import ORDER, address_of, recover
 
@@ -20,6 +22,13 @@ GOOD = KEY.sign_recoverable(DIGEST, hasher=None)
 
 def word(value: int) -> bytes:
     return value.to_bytes(32, "big")
+
+
+@pytest.fixture(params=["libsecp256k1", "here"], autouse=True)
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test runs with libsecp256k1 and with Python's integers alone."""
+    if request.param == "here":
+        monkeypatch.setattr(secp256k1, "PublicKey", None)
 
 
 def test_the_signer_is_recovered() -> None:
@@ -76,6 +85,31 @@ def test_the_largest_s_of_the_lower_half_is_in_its_form() -> None:
 def test_a_digest_has_its_size(size: int) -> None:
     with pytest.raises(InputError):
         recover(bytes(size), GOOD)
+
+
+WORDS = st.integers(0, ORDER) | st.integers(0, 20) | st.just(ORDER // 2) | st.integers(ORDER - 3, ORDER)
+
+
+@given(digest=st.just(bytes(32)) | st.binary(min_size=32, max_size=32), r=WORDS, s=WORDS, v=st.integers(0, 1))
+def test_both_ways_agree(digest: bytes, r: int, s: int, v: int) -> None:
+    signature = word(r) + word(s) + bytes([v])
+    answers = []
+    with pytest.MonkeyPatch.context() as patch:
+        for way in (coincurve.PublicKey, None):
+            patch.setattr(secp256k1, "PublicKey", way)
+            try:
+                answers.append(recover(digest, signature))
+            except InputError as error:
+                answers.append(error.detail)
+    assert answers[0] == answers[1]
+
+
+def test_a_signature_that_recovers_to_infinity_is_refused() -> None:
+    # R = G, and s chosen so that s R − e G is nothing
+    r = int.from_bytes(PrivateKey(word(1)).public_key.format()[1:], "big")
+    for s in (5, 77):
+        with pytest.raises(InputError, match="no key"):
+            recover(word(s), word(r) + word(s) + b"\0")
 
 
 @given(digest=st.binary(min_size=32, max_size=32), signature=st.binary(max_size=70))
