@@ -200,7 +200,7 @@ class Http(_Section, frozen=True):
 
 
 class Document(_Section, frozen=True):
-    """The whole file.
+    """What a configuration is made of.
 
     gateway   The gateway itself.
     keys      The key file.

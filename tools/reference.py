@@ -47,7 +47,7 @@ def config_page() -> str:
     ]
 
     def visit(section: str, kind: type[msgspec.Struct]) -> None:
-        title = {"": "The whole file", "routes": "[[routes]]"}.get(section, f"[{section}]")
+        title = {"": "The tables", "routes": "[[routes]]"}.get(section, f"[{section}]")
         summary = (kind.__doc__ or "").strip().split("\n\n")[0]
         lines.extend(["", f"## {title}", "", " ".join(summary.split()), "", *settings_table(kind)])
 

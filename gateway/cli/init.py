@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["init"]
 
 
-@click.command()
+@click.command(short_help="Make a gateway between two networks of your own.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--network", "networks", multiple=True, metavar="NAME=KIND[:WHERE]", help="A network; give it twice or more."

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-@click.command()
+@click.command(short_help="Run the gateway until it is told to stop.")
 @click.option("--until-idle", is_flag=True, help="End once all is read and all has landed, is parked or set aside.")
 @click.option("--timeout", type=float, help="With --until-idle: give up after so many seconds (exit code 5).")
 @config_option

@@ -12,7 +12,7 @@ from gateway.cli.output import config_option, emit, json_option, moment, short, 
 __all__ = ["trace"]
 
 
-@click.command()
+@click.command(short_help="Show the way of everything that is known about a number.")
 @click.argument("number")
 @config_option
 @json_option
