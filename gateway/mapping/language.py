@@ -83,6 +83,7 @@ class RuleSpec:
     unless: Path | None = None
     terse: bool = False
     otherwise: Scalar = None
+    partial: str | None = None
 
     @property
     def title(self) -> str:
@@ -366,7 +367,7 @@ class _Reader:
     def _rule(self, data: dict[str, Any]) -> RuleSpec:
         self._known(
             data,
-            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable unless terse otherwise",
+            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable unless terse otherwise partial",
             "a rule",
         )
         written = data.get("native", [])
@@ -411,6 +412,7 @@ class _Reader:
             otherwise=self._scalar(data["otherwise"], "otherwise") if "otherwise" in data else None,
             within=self._path(data["in"], "in") if "in" in data else None,
             unreadable=self._reason(data, "unreadable"),
+            partial=self._reason(data, "partial"),
             unless=self._path(data["unless"], "unless") if "unless" in data else None,
         )
         self._check(rule)
