@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 
+import msgspec
 import orjson
 import pytest
-from gateway_sandbox.office import own_record, write
-
-import msgspec
 import sqlalchemy as sa
 
 from gateway.journey.assembly import RoutePlan
@@ -20,6 +18,7 @@ from gateway.model.records import PriorityDocument
 from gateway.spi import Basis, Relay, delivery_key, record_key
 from gateway.store import schema as t
 from gateway.trust.reading import read
+from gateway_sandbox.office import own_record, write
 from tests.journey.conftest import count, quarantined, rows, running, settle, states, until
 from tests.journey.fickle import FickleAdapter
 from tests.journey.world import FORMAT, World, application, event, make_world, native, transfer

@@ -1,4 +1,4 @@
-"""What cannot be delivered parks its lanes and nothing else; retry and skip are one order; attempts end as the network says."""
+"""What cannot be delivered parks its lanes and nothing else; attempts end as the network says."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import msgspec
 import orjson
 import pytest
 import sqlalchemy as sa
-from gateway_sandbox.office import own_record, write
 
 from gateway.errors import Broken, MappingError, Permanent, fault
 from gateway.spi import Absent, Conflict, Pending, Refused, Void, delivery_key
 from gateway.store import schema as t
 from gateway.store.orders import give
+from gateway_sandbox.office import own_record, write
 from tests.journey.conftest import events, rows, running, settle, states, until
 from tests.journey.fickle import AWAY, FickleAdapter, failing
 from tests.journey.world import FORMAT, LIBRARY, World, application, event, native, transfer
@@ -260,7 +260,7 @@ async def test_absent_and_pending_are_waited_for(world: World) -> None:
         if asked == 1:
             return [Absent()] * len(real)
         if asked <= 4:
-            return [Pending()] + list(real[1:])
+            return [Pending(), *real[1:]]
         return real
 
     adapter.outcomes = outcomes

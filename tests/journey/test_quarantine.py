@@ -8,12 +8,12 @@ import os
 import msgspec
 import pytest
 import sqlalchemy as sa
-from gateway_sandbox.ledger import Ledger
 
 from gateway.errors import MappingError, fault
 from gateway.spi import Batch, Limits, NativeRecord, SourceFault
 from gateway.store import schema as t
 from gateway.store.orders import give
+from gateway_sandbox.ledger import Ledger
 from tests.journey.conftest import count, events, quarantined, rows, running, settle, states, until
 from tests.journey.fickle import FickleAdapter
 from tests.journey.world import FORMAT, LIBRARY, World, application, event, make_world, native

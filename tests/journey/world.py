@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from gateway import plugins
 from gateway.journey.assembly import Assembly, DeliveryRules, NetworkPlan, RoutePlan
@@ -153,8 +150,8 @@ class World:
     registry: Registry
     mark: bytes
     routes: tuple[RoutePlan, ...]
-    limits: Limits = Limits()
-    delivery: DeliveryRules = DeliveryRules(linger=0.0, retry_first=0.02, retry_most=0.2)
+    limits: Limits = field(default_factory=Limits)
+    delivery: DeliveryRules = field(default_factory=lambda: DeliveryRules(linger=0.0, retry_first=0.02, retry_most=0.2))
     verifiers: Mapping[str, Any] | None = None
     library: Any = LIBRARY
     known: bool = True
@@ -167,7 +164,8 @@ class World:
         return f"sqlite:///{self.folder / 'gateway.db'}"
 
     def assembly(self) -> Assembly:
-        migrate(self.database)
+        if not (self.folder / "gateway.db").exists():
+            migrate(self.database)
         return Assembly(
             database=self.database,
             mark=self.mark,
