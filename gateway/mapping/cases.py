@@ -25,12 +25,15 @@ from gateway.model import records as model
 from gateway.model.records import CommonRecord
 from gateway.spi import NativeRecord
 
-__all__ = ["Case", "Result", "find", "native_of", "run", "show_native"]
+__all__ = ["NO_RECORD", "Case", "Result", "find", "native_of", "run", "show_native"]
 
 NO_CASE = fault(
     "mapping.case",
     "A file of a case cannot be read.",
     "A case needs a native record or given common ones; docs/how-to/write-a-mapping.md shows the files.",
+)
+NO_RECORD = fault(
+    "native.no-file", "The file with the native record cannot be read.", "Name a file that is there; hexadecimal ends in .hex."
 )
 
 _LIMIT: Final = 8 * 1024 * 1024
@@ -75,12 +78,12 @@ def native_of(mapping: Mapping, path: Path) -> NativeRecord:
     """The native record in a file: as it stands, or, where the name ends in `.hex`, in hexadecimal. Raises InputError."""
     try:
         if path.stat().st_size > _LIMIT:
-            raise InputError(NO_CASE, f"more than {_LIMIT} bytes", where=str(path))
+            raise InputError(NO_RECORD, f"more than {_LIMIT} bytes", where=str(path))
         data = path.read_bytes()
         if path.suffix == ".hex":
             data = bytes.fromhex(data.decode("ascii").strip().removeprefix("0x"))
     except (OSError, ValueError) as error:
-        raise InputError(NO_CASE, f"{type(error).__name__}: {error}", where=str(path)) from error
+        raise InputError(NO_RECORD, type(error).__name__, where=str(path)) from error
     return NativeRecord(mapping.format, data)
 
 
@@ -116,11 +119,16 @@ def _run(mapping: Mapping, case: Case, accept: bool) -> list[str]:
     differences += _compared(case, "common.json", [orjson.loads(model.encode(each)) for each in records], accept)
     differences += _losses(case, translation.losses, accept)
     back = mapping.to_native(records, translation.residue)
-    if show_native(mapping, back.native) != show_native(mapping, native):
-        differences += _difference("the way back", show_native(mapping, native), show_native(mapping, back.native))
+    sides = [_sorted(mapping, each) for each in (native, back.native)]
+    if sides[0] != sides[1]:
+        differences += _difference("the way back", *(orjson.loads(each) for each in sides))
     if back.losses:
         differences.append(f"the way back loses {back.losses[0].path}: {back.losses[0].reason}")
     return differences
+
+
+def _sorted(mapping: Mapping, native: NativeRecord) -> bytes:
+    return json.write(mapping.form.decode(native.content), ordered=True, limit=_LIMIT)
 
 
 def _writing(mapping: Mapping, case: Case, accept: bool) -> list[str]:

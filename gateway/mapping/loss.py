@@ -130,9 +130,11 @@ def _name(
         if not reason:
             rule = nearest.rules[0]
             raise Refusal(NOT_EXACT, f"the rule {rule.title} (line {rule.line})", where)
+    if effect == "added" and nearest.ground != "rule":
+        reason = _ADDED
     if not reason and effect in ("reordered", "narrowed", "dropped") and (entry_gone or node is not None):
         reason = _lossy_below(node)
-    made.append(Loss(pointer(where), effect, reason or (_ADDED if effect == "added" else _UNSAID), record))
+    made.append(Loss(pointer(where), effect, reason or _UNSAID, record))
 
 
 def _lossy_below(node: Node | None) -> str:

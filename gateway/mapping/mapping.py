@@ -24,7 +24,7 @@ from gateway.mapping.explain import Node, common_ground, native_ground
 from gateway.mapping.formats import Format
 from gateway.mapping.language import MappingSpec
 from gateway.mapping.outcome import Loss, MappingRef, Rendition, Translated, Translation
-from gateway.mapping.paths import pointer, show
+from gateway.mapping.paths import first_each, pointer, show
 from gateway.mapping.shape import KINDS
 from gateway.mapping.tables import Table
 from gateway.model import records as model
@@ -124,7 +124,7 @@ class Mapping:
         except Refusal as refusal:
             raise _error(refusal, "the native record") from None
         if not found:
-            raise MappingError(NOTHING, self._wanted())
+            raise MappingError(NOTHING, self._wanted(tree))
         made = tuple(
             Translated(position * SLOTS + emit.spec.slot, self._record(emit, out, where))
             for emit, position, where, out in found
@@ -180,7 +180,20 @@ class Mapping:
             INVALID, f"{kind}: {text}" + (f" at {found}" if found else ""), where=pointer(where) or None
         )
 
-    def _wanted(self) -> str:
+    def _wanted(self, tree: Any) -> str:
+        """What the mapping would have read, and what stands in its place."""
+        for emit in self._emits:
+            when = emit.spec.when
+            if when is not None and when.native is not None and first_each(when.native) is None:
+                try:
+                    found = taker(when.native)(tree)
+                except Refusal:
+                    found = MISSING
+                if type(found) is str or type(found) is int:
+                    return f"{show(when.native)} is {str(found)[:60]!r}; {self._reads()}"
+        return self._reads()
+
+    def _reads(self) -> str:
         told = [
             f"{emit.spec.record} where {show(emit.spec.when.native)} is {_shown(emit.spec.when.values)}"
             for emit in self._emits

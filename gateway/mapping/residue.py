@@ -172,6 +172,8 @@ class _Comparison:
         )
         if not forgiving:
             raise _not_exact(rules[0], where)
+        if effect == "set-aside" and any(rule.way == "both" and rule.when is None for rule in rules):
+            effect = "normalised"  # it was read: the common record says it in another way, or by leaving it out
         reason = next((rule.canonical for rule in rules if rule.canonical is not None), None) or _reason(node, above)
         self.made.losses.append(Loss(pointer(where), effect, reason or _UNSAID))
 
