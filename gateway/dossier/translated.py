@@ -97,6 +97,16 @@ def translate(
             hint="Verify with a newer release, or with one that ships this mapping.",
         )
         return None
+    if (mapping.ref.name, mapping.ref.version) != (name, version):
+        tally.failed(
+            "translation.mapping",
+            "HASH_FAILURE",
+            "the credential names a mapping by the digest of another",
+            label,
+            expected=f"{mapping.ref.name} {mapping.ref.version}",
+            found=label,
+        )
+        return None
     tally.passed("translation.mapping", f"this release has the mapping {label}", label, (digest.hex(),))
     if mapping.format != native.format:
         tally.failed(

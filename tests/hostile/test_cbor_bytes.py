@@ -90,9 +90,12 @@ def test_refused(what: str) -> None:
         cbor.decode(REFUSED[what])
 
 
-def test_large_integers_have_one_form_too() -> None:
-    for number in (2**64, -(2**64) - 1, 2**255 - 19):
+def test_integers_beyond_64_bits_are_tags_and_not_read() -> None:
+    for number in (2**64 - 1, -(2**64)):
         assert cbor.decode(cbor.encode(number)) == number
+    for number in (2**64, -(2**64) - 1, 2**255 - 19):
+        with pytest.raises(InputError):
+            cbor.decode(cbor2.dumps(number, canonical=True))
 
 
 def test_text_keys_are_in_the_order_of_their_bytes() -> None:

@@ -53,3 +53,10 @@ def test_a_mapping_that_the_registry_ended_translates_nothing_though_the_release
     verdict = replace(GOOD, anchors=made.registry()).verdict()
     assert (verdict.indication, verdict.sub_indication) == ("INDETERMINATE", "GENERIC")
     assert [check.id for check in verdict.checks if check.outcome == "indeterminate"] == ["translation.mapping"]
+
+
+@pytest.mark.parametrize(("name", "version"), [("another-mapping", "1.0.0"), ("register-sandbox", "0.0.9")])
+def test_a_mapping_cannot_be_named_as_another(name: str, version: str) -> None:
+    ref = LIBRARY.by_format("register-sandbox").ref
+    verdict = judged(mapping=(name, version, ref.digest))
+    assert (verdict.indication, failed(verdict)) == ("TOTAL-FAILED", ["translation.mapping"])
