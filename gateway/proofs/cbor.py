@@ -7,14 +7,10 @@ repeated keys and indefinite lengths are refused by comparing the encoding of wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import cbor2
-
-try:
-    from cbrrr import encode_dag_cbor as _quick
-except ImportError:  # an accelerator of the extra `run`; who verifies a file needs none
-    _quick = None
 
 from gateway.errors import InputError, LimitError, fault
 
@@ -28,8 +24,20 @@ NOT_CANONICAL = fault(
 TOO_LARGE = fault("cbor.too-large", "The CBOR value is larger than allowed.", "Split it, or raise the limit.")
 
 
+_quick: Callable[[Any], bytes] | None
+try:  # an accelerator of the extra `run`: DAG-CBOR's order of keys is the same. Who verifies a file needs none
+    from cbrrr import encode_dag_cbor as _quick
+except ImportError:
+    _quick = None
+
+
 def encode(value: Any) -> bytes:
     """The deterministic form of None, bool, int of up to 64 bits, str, bytes, list, tuple and dict with text keys."""
+    if _quick is not None:
+        try:
+            return _quick(value)
+        except (TypeError, ValueError, OverflowError):
+            pass  # a tuple inside, or what neither takes: the general encoder's affair
     return cbor2.dumps(value, canonical=True)
 
 
