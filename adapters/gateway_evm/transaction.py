@@ -17,7 +17,7 @@ __all__ = ["Account", "Fee", "Signed", "contract_address"]
 BAD_KEY = fault(
     "evm.bad-key",
     "The key is not a secp256k1 private key.",
-    "Make one with `gateway keys add NAME --kind secp256k1` and name it as `writer`.",
+    "Make one with `gateway keys new NAME:secp256k1` and name it as `writer`.",
 )
 
 
