@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,7 @@ from gateway import config as settings
 from gateway import plugins
 from gateway.config import Config
 from gateway.errors import ConfigError, GatewayError, MappingError, TrustError, fault
-from gateway.journey.assembly import Assembly, DeliveryRules, NetworkPlan, RoutePlan, spare_processors
+from gateway.journey.assembly import Assembly, DeliveryRules, NetworkPlan, RoutePlan
 from gateway.journey.route import compile_condition
 from gateway.mapping import MappingLibrary
 from gateway.model.records import CommonRecord
@@ -127,7 +128,7 @@ def assemble(read: Config) -> Assembly:
     assert registry is not None
     assert mark is not None
     delivery = document.delivery
-    return Assembly(
+    made = Assembly(
         database=database_url(read),
         mark=mark,
         networks=networks,
@@ -137,8 +138,9 @@ def assemble(read: Config) -> Assembly:
         verifiers=plugins.verifiers(),
         delivery=DeliveryRules(delivery.batch, delivery.linger, delivery.retry_first, delivery.retry_most),
         limits=document.limits.limits(),
-        workers=spare_processors() if document.gateway.workers is None else document.gateway.workers,
     )
+    workers = document.gateway.workers
+    return made if workers is None else replace(made, workers=workers)
 
 
 def _secret(keys: KeyStore, name: str) -> bytes:

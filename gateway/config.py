@@ -74,8 +74,8 @@ class Gateway(_Section, frozen=True):
     state    Folder of its database and of nothing else. It is made where it is missing, readable by its owner alone.
     mark     Name of the secret in the key file by which this gateway knows its own writing again. Two gateways that
              write to one network need two.
-    workers  Processes beside its own that verify, translate and seal. Without it: as many as there are processors to
-             spare, four at most; 0: none.
+    workers  Processes beside its own that verify, translate and seal. Without it: as many as there are processors,
+             four at most, and none where there is but one; 0: none.
     """
 
     state: str = "state"
