@@ -162,6 +162,8 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
         self._data_version = -1
+        self._order_waits = False
+        """Whether an order stays open until its network has answered."""
         self._ready = asyncio.Event()
 
     # ── running ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,7 +193,8 @@ class Gateway:
         since, seen = loop.time(), -1
         while True:
             moved = sum(each.reader.moved for each in self._networks.values() if each.reader is not None)
-            if moved != seen or not all(self._at_rest(each) for each in self._networks.values()):
+            rest = not self._order_waits and all(self._at_rest(each) for each in self._networks.values())
+            if moved != seen or not rest:
                 since, seen = loop.time(), moved
             elif loop.time() - since >= quiet:
                 return
@@ -502,8 +505,8 @@ class Gateway:
         """Look for what a person asked for; SQLite says in a microsecond whether anybody else wrote at all."""
         while True:
             try:
-                for order in await self.database.write(self._new_orders):
-                    await self._carry_out(order)
+                found = await self.database.write(self._new_orders)
+                self._order_waits = not all([await self._carry_out(order) for order in found])
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001  # told, and tried again in a moment
@@ -519,9 +522,11 @@ class Gateway:
             self._data_version = version
         return orders.open_orders(connection)
 
-    async def _carry_out(self, order: Order) -> None:
+    async def _carry_out(self, order: Order) -> bool:
+        """Do what was asked for. False where it must wait for its network."""
         if order.verb == "release":
-            await self._release(order)
+            if not await self._release(order):
+                return False
         else:
 
             def do(connection: Connection) -> orders.Done:
@@ -543,11 +548,12 @@ class Gateway:
                     network.resumed.set()
         # What came of it may quote a record: it stands in the store, for whoever gave the order, and in no log.
         log.info("order carried out", verb=order.verb, order=order.row)
+        return True
 
-    async def _release(self, order: Order) -> None:
-        """Try an entry in quarantine again, with the mappings, verifiers and limits of now."""
+    async def _release(self, order: Order) -> bool:
+        """Try an entry in quarantine again, with the mappings, verifiers and limits of now. False as above."""
 
-        def do(connection: Connection) -> dict[int, list[Pickup]]:
+        def do(connection: Connection) -> dict[int, list[Pickup]] | None:
             now = _now()
             try:
                 done = orders.carry_out(connection, order, now)
@@ -558,7 +564,7 @@ class Gateway:
                     raise InputError(orders.UNKNOWN_TARGET, "its network is not read now", where=order.target)
                 if network.reader is None:  # it has not answered since the start: the order stays open
                     self._data_version = -1
-                    return {}
+                    return None
                 ingest = network.reader.ingest
                 record = source_record(stored)
                 worked = ingest.bench.work([record], stored.shared, datetime.now(UTC))[0]
@@ -570,7 +576,11 @@ class Gateway:
             orders.settle(connection, order, result, now)
             return taken.pickups
 
-        self._hand_over(await self.database.write(do))
+        pickups = await self.database.write(do)
+        if pickups is None:
+            return False
+        self._hand_over(pickups)
+        return True
 
     # ── health ───────────────────────────────────────────────────────────────────────────────────────────────
 
