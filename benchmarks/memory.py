@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-HERE: Final = Path(__file__).resolve().parent
-if str(HERE) not in sys.path:
-    sys.path.insert(0, str(HERE))
+ROOT: Final = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
 
-from crossing import sustained  # noqa: E402  # the folder must be on the path first
+from benchmarks.crossing import sustained  # noqa: E402  # the tree must be on the path first
 
 RECORDS: Final = {"quick": 150_000, "full": 1_000_000}
 
