@@ -14,10 +14,10 @@ from gateway.trust.signer import Signer
 __all__ = ["Assembly", "DeliveryRules", "NetworkPlan", "RoutePlan"]
 
 
-def spare_processors() -> int:
-    """How many processors this process may use beside the one that it is on; four at most."""
+def processors() -> int:
+    """How many workers are of use: as many as there are processors, four at most, none where there is but one."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(0, min(4, count - 1))
+    return 0 if count < 2 else min(4, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +95,4 @@ class Assembly:
     verifiers: Mapping[str, Verifier]
     delivery: DeliveryRules = field(default_factory=DeliveryRules)
     limits: Limits = field(default_factory=Limits)
-    workers: int = field(default_factory=spare_processors)
+    workers: int = field(default_factory=processors)

@@ -40,6 +40,7 @@ from gateway.spi import (
     DeliveryKey,
     Digest,
     LocusValue,
+    NativeRecord,
     Outbound,
     OutcomeOf,
     Pending,
@@ -384,8 +385,10 @@ class Deliverer:
 
     def _render_one(self, pickup: Pickup) -> _Rendered:
         try:
-            record = pickup.record or model.decode(pickup.json)
-            rendition = self._library.by_format(self._writes).to_native([record])
+            made = pickup.renditions.get(self._writes)
+            if made is None:
+                rendition = self._library.by_format(self._writes).to_native([model.decode(pickup.json)])
+                made = rendition.native.content, losses_document(rendition.losses) if rendition.losses else b""
         except (MappingError, InputError) as error:
             why = Fault(UNREADABLE.code, f"{error.code}: {error.detail}", error.hint, error.where)
             return _Rendered(pickup, None, b"", why)
@@ -408,7 +411,7 @@ class Deliverer:
             content_digest(pickup.json, pickup.revision, pickup.withdrawn),
             pickup.subject,
             pickup.revision,
-            rendition.native,
+            NativeRecord(self._writes, made[0]),
             Relay(
                 key,
                 mark_of(self._mark, key),
@@ -417,8 +420,7 @@ class Deliverer:
             pickup.withdrawn,
             supersedes,
         )
-        losses = rendition.losses
-        return _Rendered(pickup, outbound, losses_document(losses) if losses else b"")
+        return _Rendered(pickup, outbound, made[1])
 
     async def _park_unfit(self, rendered: list[_Rendered]) -> list[_Rendered]:
         stuck = [(each.pickup, each.why) for each in rendered if each.why is not None]

@@ -461,7 +461,14 @@ class Gateway:
             assembly.anchors,
             assembly.verifiers,
             assembly.limits,
+            self._formats_from(plan.name),
         )
+
+    def _formats_from(self, name: str) -> list[str]:
+        """The formats of the networks that a route leads to from this one."""
+        to = {other for route in self._routes if route.origin == name for other in route.to}
+        formats = {each.writes for each in self.assembly.networks if each.name in to and each.writes is not None}
+        return sorted(formats)
 
     async def _deliver(self, network: _Network) -> None:
         plan = network.plan

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.errors import InputError, MappingError
 from gateway.journey.route import Routed, Router
 from gateway.journey.seal import Sealer
-from gateway.journey.work import Bench, Worked
+from gateway.journey.work import Bench, Worked, offices_named
 from gateway.mapping import MappingLibrary, MappingRef, losses_document
 from gateway.model import records as model
 from gateway.model.records import CommonRecord
@@ -106,7 +106,8 @@ class Ingest:
                 one.subjects,
                 (one.start, one.end),
                 one.credential,
-                model.decode(json),
+                one.named,
+                renditions=one.renditions,
             )
             self._route(draft, made, json, router or self._routes.router)
             draft.records.append(made)
@@ -140,7 +141,7 @@ class Ingest:
         routed: Routed = router.of(
             self._name,
             self._office,
-            record.record,
+            record.named,
             json,
             record.kind,
             draft.basis,
@@ -197,7 +198,7 @@ class Ingest:
             stored.subjects,
             span,
             credential,
-            common,
+            offices_named(common),
             [
                 (place.row, delivery_key(RecordKey(stored.key), Digest(place.digest), revision))
                 for place in stored.destinations
@@ -235,7 +236,7 @@ class Ingest:
         routed = self._routes.router.of(
             self._name,
             self._office,
-            record,
+            offices_named(record),
             json,
             stored.kind,
             by.basis,

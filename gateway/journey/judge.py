@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.dossier.proven import ill_formed
 from gateway.errors import Broken, fault
 from gateway.spi import Basis, Check, Claim, Report
 from gateway.store.drafts import Fault
@@ -15,6 +16,11 @@ NOT_PROVEN = fault(
     "journey.not-proven",
     "The evidence does not prove the record.",
     "`gateway record show` tells the checks. Ask the network's operator; nobody need do anything for the others.",
+)
+NO_REPORT = fault(
+    "journey.no-report",
+    "The verifier's report has not the form that `gateway.spi.Report` asks for: no dossier of it would hold.",
+    "This is a fault of the adapter, not of the record: mend or update its verifier, then `gateway record release NUMBER`.",
 )
 ANCHOR = fault(
     "journey.anchor",
@@ -36,7 +42,13 @@ class Judgement:
 
 
 def judge(report: Report) -> Judgement:
-    """Raises Broken where the report says that the anchor itself does not hold."""
+    """Raises Broken where the report says that the anchor itself does not hold.
+
+    What `gateway verify` would refuse for its form is put aside here: better than delivered, and never to be proven.
+    """
+    wrong = ill_formed(report)
+    if wrong is not None:
+        return Judgement(None, Fault(NO_REPORT.code, f"the verifier's report: {wrong}", NO_REPORT.hint))
     basis: Basis | None = None
     recorded = False
     for finding in report.findings:

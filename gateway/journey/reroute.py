@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from gateway.journey.crash import crash_point
 from gateway.journey.route import MOST_HOPS, Place, Router
+from gateway.journey.work import offices_named
 from gateway.model import records as model
 from gateway.spi import Digest, RecordKey, delivery_key
 from gateway.store import schema as t
@@ -84,7 +85,7 @@ def reroute(
         routed = router.of(
             name,
             office,
-            record,
+            offices_named(record),
             json,
             type(record).__name__,
             row.basis,

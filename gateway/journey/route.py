@@ -14,7 +14,6 @@ import orjson
 
 from gateway.errors import ConfigError, InputError, fault
 from gateway.journey.assembly import RoutePlan
-from gateway.model.records import CommonRecord
 from gateway.spi import Basis
 
 __all__ = ["MOST_HOPS", "Place", "Routed", "Router", "compile_condition"]
@@ -134,7 +133,7 @@ class Router:
         self,
         network: str,
         office: str,
-        record: CommonRecord,
+        named: tuple[str, ...] | None,
         json: bytes,
         kind: str,
         basis: str | None,
@@ -145,6 +144,7 @@ class Router:
     ) -> Routed:
         """Where a record of `network` goes.
 
+        named  offices that may see it while it is unpublished; None where it is published
         basis  on which `recorded` stands
         been   digests of the networks that it has been on, this one included
         hops   how many networks that were
@@ -179,7 +179,7 @@ class Router:
             for place in route.to:
                 if place.digest in been or (only is not None and place.row != only):
                     continue
-                if not may_be_seen(record, place.office):
+                if named is not None and place.office not in named:
                     notes.append(f"route {route.name}: unpublished, and {place.office} was not named by the applicant")
                     continue
                 to[place.row] = place
@@ -190,10 +190,3 @@ class Router:
 
 _NOWHERE: Final = Routed(())
 _RANK: Final = {basis.value: rank for rank, basis in enumerate(Basis)}
-
-
-def may_be_seen(record: CommonRecord, office: str) -> bool:
-    """Whether the office may see the record: published ones all may, others the offices named in `available_to`."""
-    if not getattr(record, "confidential", False):
-        return True
-    return office in getattr(record, "available_to", ())

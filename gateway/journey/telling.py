@@ -10,7 +10,7 @@ __all__ = ["frames_of", "trouble_of"]
 
 
 def frames_of(error: BaseException) -> list[str]:
-    """The last places of ours that the error passed, and where it began. Messages and variables may hold a record: left out."""
+    """The last places of ours that the error passed, and where it began; never messages, which may hold a record."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames[:-1] if "gateway" in frame.filename]
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in (*ours[-5:], *frames[-1:])]

@@ -22,6 +22,7 @@ from gateway.journey.seal import Sealer
 from gateway.journey.telling import frames_of
 from gateway.mapping import MappingLibrary, losses_document
 from gateway.model import records as model
+from gateway.model.records import CommonRecord
 from gateway.proofs import cbor
 from gateway.spi import (
     Digest,
@@ -37,14 +38,14 @@ from gateway.spi import (
 from gateway.store.drafts import Fault, MappingUsed
 from gateway.store.schema import EntryState
 
-__all__ = ["Bench", "NoProofs", "Worked", "WorkedRecord"]
+__all__ = ["Bench", "NoProofs", "Worked", "WorkedRecord", "offices_named"]
 
 log = structlog.get_logger("gateway.ingest")
 
 NO_VERIFIER = fault(
     "journey.no-verifier",
     "No installed verifier knows this type of evidence.",
-    "`gateway adapter list` shows what is installed; install the adapter's package, then `gateway record release NUMBER`.",
+    "`gateway adapter list` shows what is there; install the adapter's package, then `gateway record release NUMBER`.",
 )
 FOREIGN_EVIDENCE = fault(
     "journey.foreign-evidence",
@@ -75,7 +76,11 @@ _NO_PROOFS: Final = NoProofs()
 
 class WorkedRecord(msgspec.Struct, array_like=True):
     """One common record, sealed: key, index in its native record, kind, subjects, credential, and the place of the
-    record's own JSON in it."""
+    record's own JSON in it.
+
+    named       offices that may see it while it is unpublished; None where it is published
+    renditions  native bytes and loss report by format, of those formats that can hold it
+    """
 
     key: bytes
     position: int
@@ -84,6 +89,8 @@ class WorkedRecord(msgspec.Struct, array_like=True):
     start: int
     end: int
     credential: bytes
+    named: tuple[str, ...] | None = None
+    renditions: dict[str, tuple[bytes, bytes]] = {}
 
 
 class Worked(msgspec.Struct, array_like=True):
@@ -113,7 +120,10 @@ class Bench:
         anchors: TrustAnchors,
         verifiers: Mapping[str, Verifier],
         limits: Limits,
+        renders: Sequence[str] = (),
     ) -> None:
+        """`renders` are the formats of the networks that a route leads to: what is sealed is put into them at once."""
+        self._renders = tuple(renders)
         self._name = name
         self._network: Digest = network.digest
         self._sealer = sealer
@@ -181,6 +191,18 @@ class Bench:
         self._translate(worked, record)
         return None
 
+    def _rendered(self, common: CommonRecord) -> dict[str, tuple[bytes, bytes]]:
+        """A format that cannot hold the record is left out: the deliverer finds that again, and parks the lane."""
+        made = {}
+        for form in self._renders:
+            try:
+                rendition = self._library.by_format(form).to_native([common])
+            except Exception:  # noqa: BLE001, S112
+                continue
+            losses = rendition.losses
+            made[form] = (rendition.native.content, losses_document(losses) if losses else b"")
+        return made
+
     def _translate(self, worked: Worked, record: SourceRecord) -> None:
         native = record.native
         translation = self._library.by_format(native.format).to_common(native)
@@ -209,11 +231,26 @@ class Bench:
             )
             made.append(
                 WorkedRecord(
-                    key, translated.index, type(common).__name__, model.subjects_of(common), start, end, credential
+                    key,
+                    translated.index,
+                    type(common).__name__,
+                    model.subjects_of(common),
+                    start,
+                    end,
+                    credential,
+                    offices_named(common),
+                    self._rendered(common),
                 )
             )
         worked.mapping = MappingUsed(mapping.name, mapping.version, mapping.digest)
         worked.losses, worked.residue, worked.records = losses, translation.residue, made
+
+
+def offices_named(record: CommonRecord) -> tuple[str, ...] | None:
+    """The offices that may see an unpublished record, named in `available_to`; None where it is published."""
+    if not getattr(record, "confidential", False):
+        return None
+    return tuple(getattr(record, "available_to", ()))
 
 
 def _aside(worked: Worked, why: Fault) -> None:

@@ -42,6 +42,8 @@ DIED = fault(
 
 _LENGTH: Final = 8
 _PIPE: Final = 1 << 20
+_LEAST: Final = 32
+"""Fewer records than this for each worker are not worth being shared out."""
 
 
 class _Record(msgspec.Struct):
@@ -132,10 +134,25 @@ class Workers:
         self, bench: str, records: Sequence[SourceRecord], shared: Mapping[bytes, bytes], now: datetime
     ) -> list[Worked]:
         """What `Bench.work` gives, made elsewhere. Raises what it raises."""
+        size = -(-len(records) // max(1, len(self._all)))
+        if bench not in self._forked or size < _LEAST:
+            return await self._one(bench, records, shared, now)
+        parts = [records[at : at + size] for at in range(0, len(records), size)]
+        done = await asyncio.gather(*(self._one(bench, part, shared, now) for part in parts), return_exceptions=True)
+        worked: list[Worked] = []
+        for each in done:
+            if isinstance(each, BaseException):
+                raise each
+            worked += each
+        return worked
+
+    async def _one(
+        self, bench: str, records: Sequence[SourceRecord], shared: Mapping[bytes, bytes], now: datetime
+    ) -> list[Worked]:
         loop = asyncio.get_running_loop()
-        if self._idle is not None:
+        if self._idle is not None and bench in self._forked:
             async with self._idle:
-                if self._free and bench in self._forked:
+                if self._free:
                     worker = self._free.pop()
                     job = loop.run_in_executor(self._threads, self._ask, worker, bench, records, shared, now)
                     try:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.errors import GatewayError
-from gateway.model.records import CommonRecord
 from gateway.spi import Position, SourceRecord
 from gateway.store.schema import EntryState
 
@@ -77,13 +76,16 @@ class RecordDraft:
     subjects: tuple[str, ...]
     span: tuple[int, int]
     credential: bytes
-    record: CommonRecord
+    named: tuple[str, ...] | None
+    """Offices that may see it while it is unpublished; None where it is published."""
     deliveries: Sequence[tuple[int, bytes]] = ()
     withdrawn: bool = False
     notes: tuple[str, ...] = ()
     """Told in the record's trace: a condition of a route that could not be evaluated, for instance."""
     entry: int | None = None
     """The row of the entry that it rests on, where that is an earlier one."""
+    renditions: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    """Native bytes and loss report by format, as far as they were made when it was sealed."""
 
 
 @dataclass(slots=True)
@@ -122,14 +124,13 @@ class Arrival:
 
 @dataclass(slots=True)
 class Pickup:
-    """One delivery on its way. `record` is there where it was just sealed; else the store is asked for it."""
+    """One delivery on its way. What follows `seen` is there where it was just sealed; else the store is asked."""
 
     delivery: int
     record_row: int
     key: bytes
     lanes: tuple[int, ...]
     seen: int
-    record: CommonRecord | None = None
     json: bytes = b""
     record_key: bytes = b""
     revision: int = 1
@@ -137,6 +138,7 @@ class Pickup:
     subject: str = ""
     path: bytes = b""
     """Digests of the networks it has been on, the origin included."""
+    renditions: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
     tells: tuple[int, ...] = ()
     """Skipped deliveries (rows) whose gap it shows to the network."""
 

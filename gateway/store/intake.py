@@ -513,13 +513,13 @@ class Intake:
                         key,
                         lanes,
                         seen,
-                        draft.record,
                         draft.credential[draft.span[0] : draft.span[1]],
                         draft.key,
                         draft.revision,
                         draft.withdrawn,
                         draft.subjects[0],
                         path,
+                        draft.renditions,
                     )
                 )
                 delivery += 1
