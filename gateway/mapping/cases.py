@@ -1,10 +1,10 @@
 """Cases of a mapping: files beside it that say what a native record becomes, or what becomes of a common one.
 
-    NAME.native.json (or .hex)  the native record
-    NAME.common.json            reading: the common records that come out of it, and back into it with the residue
-    NAME.given.json             writing: common records that are written as the native record
-    NAME.losses.json            the loss report of the reading or the writing
-    NAME.refused.json           instead: {"code": …, "says": …}, the error and a part of what it says
+NAME.native.json (or .hex)  the native record
+NAME.common.json            reading: the common records that come out of it, and back into it with the residue
+NAME.given.json             writing: common records that are written as the native record
+NAME.losses.json            the loss report of the reading or the writing
+NAME.refused.json           instead: {"code": …, "says": …}, the error and a part of what it says
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ NO_CASE = fault(
     "A case needs a native record or given common ones; docs/how-to/write-a-mapping.md shows the files.",
 )
 NO_RECORD = fault(
-    "native.no-file", "The file with the native record cannot be read.", "Name a file that is there; hexadecimal ends in .hex."
+    "native.no-file",
+    "The file with the native record cannot be read.",
+    "Name a file that is there; hexadecimal ends in .hex.",
 )
 
 _LIMIT: Final = 8 * 1024 * 1024

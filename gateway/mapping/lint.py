@@ -15,8 +15,8 @@ from gateway.mapping.formats import json
 from gateway.mapping.language import EmitSpec, RuleSpec
 from gateway.mapping.library import load
 from gateway.mapping.mapping import Mapping as Compiled
-from gateway.mapping.paths import Each, Path as Steps
-from gateway.mapping.paths import show
+from gateway.mapping.paths import Each, show
+from gateway.mapping.paths import Path as Steps
 from gateway.mapping.tables import Table
 
 __all__ = ["Finding", "lint"]
@@ -142,7 +142,9 @@ def _emit(mapping: Compiled, emit: EmitSpec, schema: Any) -> Iterator[Finding]:
         yield from _places(rule, known)
         same = (rule.natives, rule.common, rule.within, rule.when, rule.way, rule.has_const, rule.derive)
         if rule.when is None and same in seen:
-            yield Finding(rule.line, "error", f"unreachable: line {seen[same]} already reads and writes the same places")
+            yield Finding(
+                rule.line, "error", f"unreachable: line {seen[same]} already reads and writes the same places"
+            )
         seen.setdefault(same, rule.line)
         yield from _first_only(rule, lost)
     for each in emit.lost:
@@ -159,11 +161,17 @@ def _natures(mapping: Compiled, rule: RuleSpec) -> Iterator[Finding]:
         yield Finding(
             rule.line, "error", "not invertible: several writings are read as one, so the rule must say `canonical`"
         )
-    if rule.lossy is None and any(text.startswith(("clip ", "kind-code")) for text in rule.chain) and rule.way != "read":
+    if (
+        rule.lossy is None
+        and any(text.startswith(("clip ", "kind-code")) for text in rule.chain)
+        and rule.way != "read"
+    ):
         yield Finding(rule.line, "error", "not invertible: what is cut is lost, so the rule must say `lossy`")
     if rule.gather and rule.lossy is None:
         yield Finding(rule.line, "error", "more entries than members would be lost: the rule must say `lossy`")
-    inside_number = bool(rule.common) and rule.common is not None and rule.common[-1] in ("scheme", "office", "original")
+    inside_number = (
+        bool(rule.common) and rule.common is not None and rule.common[-1] in ("scheme", "office", "original")
+    )
     empty = "" in rule.fillers or (rule.has_absent and rule.absent == "")
     if empty and not rule.chain and rule.lossy is None and rule.way != "read" and not inside_number:
         yield Finding(rule.line, "error", "an empty text is read as nothing, so the rule must say `lossy`")
@@ -196,7 +204,9 @@ def _first_only(rule: RuleSpec, lost: list[Steps]) -> Iterator[Finding]:
             before = rule.common[:index]
             if not any(before[: len(each)] == each for each in lost):
                 yield Finding(
-                    rule.line, "error", f"the other entries of {show(before)!r} are lost without a reason: name it in `lost`"
+                    rule.line,
+                    "error",
+                    f"the other entries of {show(before)!r} are lost without a reason: name it in `lost`",
                 )
 
 
@@ -205,7 +215,9 @@ def _shadowed_emits(mapping: Compiled) -> Iterator[Finding]:
     for emit in mapping.spec.emits:
         if emit.record in open_kinds:
             yield Finding(
-                emit.line, "error", f"unreachable when writing: the emit of line {open_kinds[emit.record]} takes every {emit.record}"
+                emit.line,
+                "error",
+                f"unreachable when writing: the emit of line {open_kinds[emit.record]} takes every {emit.record}",
             )
         choosy = any(rule.has_const and rule.lossy is None for rule in emit.rules)
         if not choosy and (emit.when is None or emit.when.common is None):
@@ -234,7 +246,9 @@ def _missing_codes(emit: EmitSpec, rule: RuleSpec, table: Table) -> Iterator[Fin
         return
     for common in table.codes.values():
         if common not in values:
-            yield Finding(rule.line, "error", f"the table {table.name!r} gives {common!r}, which {emit.record} does not know")
+            yield Finding(
+                rule.line, "error", f"the table {table.name!r} gives {common!r}, which {emit.record} does not know"
+            )
     missing = [value for value in values if value not in table.back]
     if missing and rule.lossy is None and rule.partial is None and rule.way != "read":
         yield Finding(
@@ -243,4 +257,3 @@ def _missing_codes(emit: EmitSpec, rule: RuleSpec, table: Table) -> Iterator[Fin
             f"the table {table.name!r} has no code for {', '.join(repr(value) for value in missing)}: "
             "add it, or say in `partial` why such a record is refused",
         )
-

@@ -266,21 +266,24 @@ class Mapping:
     def _losses(
         self, chosen: Sequence[tuple[Emit, dict[str, Any]]], places: Sequence[tuple[str | int, ...]], tree: Any
     ) -> list[Loss]:
+        found: dict[int, list[tuple[Emit, tuple[str | int, ...], dict[str, Any]]]] = {}
         try:
-            found = {
-                (emit.spec.slot, where): (emit, position, out) for emit, position, where, out in self._read(tree, [])
-            }
+            for emit, _, where, out in self._read(tree, []):
+                found.setdefault(emit.spec.slot, []).append((emit, where, out))
         except Refusal as refusal:
             raise MappingError(UNREADABLE, refusal.detail, where=pointer(refusal.place) or None) from None
         losses: list[Loss] = []
-        for number, ((emit, given), where) in enumerate(zip(chosen, places, strict=True)):
-            again = found.pop((emit.spec.slot, where), None)
-            if again is None:
+        # a residue may put entries that say nothing between those that were written: the order stays
+        order = sorted(range(len(chosen)), key=lambda number: _order(places[number])) if len(chosen) > 1 else [0]
+        again_of = {number: found[slot].pop(0) for number in order if found.get(slot := chosen[number][0].spec.slot)}
+        for number, (emit, given) in enumerate(chosen):
+            if number not in again_of:
                 raise MappingError(UNREADABLE, f"no {emit.spec.record} is read from what was written")
-            if again[2] == given:
+            _, where, again = again_of[number]
+            if again == given:
                 continue
             try:
-                back = msgspec.to_builtins(self._record(emit, again[2], where))
+                back = msgspec.to_builtins(self._record(emit, again, where))
             except (MappingError, InputError) as error:
                 raise MappingError(UNREADABLE, error.detail, where=error.where) from None
             back.pop("type")
@@ -288,10 +291,15 @@ class Mapping:
                 losses += losses_of.differences(given, back, self.common_grounds[emit.spec.record], number)
             except Refusal as refusal:
                 raise _error(refusal, "the common record", number if len(chosen) > 1 else None) from None
-        if found:
-            kinds = ", ".join(sorted({emit.spec.record for emit, _, _ in found.values()}))
-            raise MappingError(UNREADABLE, f"more is read from what was written: {kinds}")
+        more = sorted({emit.spec.record for rest in found.values() for emit, _, _ in rest})
+        if more:
+            raise MappingError(UNREADABLE, f"more is read from what was written: {', '.join(more)}")
         return losses
+
+
+def _order(where: tuple[str | int, ...]) -> list[tuple[int, str]]:
+    """Places of entries, in the order in which they stand."""
+    return [(step, "") if isinstance(step, int) else (0, step) for step in where]
 
 
 def _bytes(tree: Any) -> bytes:

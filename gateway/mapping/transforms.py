@@ -303,8 +303,8 @@ def _table(argument: str, tables: Mapping[str, Table]) -> Transform:
 
 def number(scheme: str, office: str, original: Any) -> dict[str, str]:
     """The identifier as a tree. Raises Unfit."""
-    if type(original) is not str:
-        raise Unfit("not a text")
+    if type(original) is not str or type(scheme) is not str or type(office) is not str:
+        raise Unfit("a number needs its scheme, its office and its writing, as texts")
     return dict(_number(scheme, office, original) if len(original) < 64 else _make(scheme, office, original))
 
 
@@ -332,7 +332,13 @@ def _kind_code(argument: str, tables: Mapping[str, Table]) -> Transform:
     def write(_value: Any) -> str:
         raise Unfit("a kind code alone is no number")
 
-    return Transform("kind-code", "", lambda value: identifiers.kind_code(_text(value)), write, "narrow")
+    def read(value: Any) -> str | None:
+        try:
+            return identifiers.kind_code(_text(value))
+        except InputError as error:
+            raise Unfit(error.detail) from error
+
+    return Transform("kind-code", "", read, write, "narrow")
 
 
 def _original(value: Any) -> str:

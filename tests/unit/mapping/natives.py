@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+from gateway.mapping.library import shipped_folder
 from gateway.mapping.mapping import Mapping
 from tests import strategies as common
 
-__all__ = ["of_abi", "of_schema", "wild_json"]
+__all__ = ["load", "of_abi", "of_schema", "shipped_schema", "wild_json"]
 
 OFFICES = st.sampled_from(["XA", "XB", "US", "EP", "JP", "KR", "CN", "BX"])
 
@@ -83,7 +85,7 @@ def of_schema(schema: dict[str, Any], *, extras: bool) -> st.SearchStrategy[Any]
             return st.sampled_from(node["examples"])
         if "anyOf" in node:
             return st.one_of(*[build(each) for each in node["anyOf"]])
-        return VALUES[node["type"]](node)
+        return values[node["type"]](node)
 
     def of_object(node: dict[str, Any]) -> st.SearchStrategy[Any]:
         required = node.get("required", [])
@@ -102,7 +104,7 @@ def of_schema(schema: dict[str, Any], *, extras: bool) -> st.SearchStrategy[Any]
         )
         return st.builds(lambda known, others: {**others, **known}, chosen, odd)
 
-    VALUES: dict[str, Callable[[dict[str, Any]], st.SearchStrategy[Any]]] = {
+    values: dict[str, Callable[[dict[str, Any]], st.SearchStrategy[Any]]] = {
         "object": of_object,
         "array": lambda node: st.lists(
             build(node["items"]), min_size=node.get("minItems", 0), max_size=node.get("maxItems", 2)
@@ -175,5 +177,9 @@ def of_abi(mapping: Mapping, schema: list[dict[str, Any]]) -> st.SearchStrategy[
     return st.one_of(*structs).map(lambda tree: mapping.form.encode(tree)[0])
 
 
-def load(path: Any) -> Any:
+def shipped_schema(mapping: Mapping) -> Path:
+    return shipped_folder() / mapping.ref.name / mapping.spec.schema
+
+
+def load(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from gateway.mapping import Loss, Mapping, MappingLibrary, Translation
 from gateway.mapping.explain import Node
-from gateway.mapping.library import shipped_folder
 from gateway.model import identifiers
 from gateway.model import records as model
 from gateway.model.records import CommonRecord
@@ -40,7 +39,7 @@ def _one_number_each(tree: Any) -> bool:
 
 
 def _native(mapping: Mapping) -> st.SearchStrategy[NativeRecord]:
-    schema = natives.load(shipped_folder() / mapping.ref.name / mapping.spec.schema)
+    schema = natives.load(natives.shipped_schema(mapping))
     if mapping.spec.syntax == "abi":
         content = natives.of_abi(mapping, schema)
     else:
