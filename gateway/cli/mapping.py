@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gateway.cli.output import EXAMPLES, emit, json_option
-from gateway.errors import GatewayError, MappingError
+from gateway.errors import GatewayError, InputError
 
 if TYPE_CHECKING:
     from gateway.mapping import Loss, Mapping, Translation
@@ -25,6 +25,11 @@ def mapping() -> None:
     """Check, test and try mappings between native formats and the common model.
 
     A mapping is named by its folder, or by the name of one that this release ships.
+
+    \b
+    Examples:
+      gateway mapping lint mappings/register-sandbox
+      gateway mapping test uspto-odp
 
     Exit codes: 0 all is well, 1 something does not hold, 2 usage, 4 a file cannot be opened.
     """
@@ -91,7 +96,9 @@ def lint(names: tuple[str, ...], as_json: bool) -> None:
             place = f"{folder}/mapping.toml" + (f":{each.line}" if each.line else "")
             click.echo(f"{place}: {each.level}: {each.text}")
         if compiled is not None and not findings:
-            click.echo(f"{compiled.ref.name} {compiled.ref.version}: nothing to mend; digest {compiled.ref.digest.hex()}")
+            click.echo(
+                f"{compiled.ref.name} {compiled.ref.version}: nothing to mend; digest {compiled.ref.digest.hex()}"
+            )
             for name, selector in selectors.items():
                 click.echo(f"  {selector}  {name}")
     sys.exit(1 if wrong else 0)
@@ -127,7 +134,8 @@ def test(names: tuple[str, ...], accept: bool, as_json: bool) -> None:
                 {
                     "mapping": str(folder),
                     "cases": [
-                        {"case": each.name, "holds": each.holds, "differences": list(each.differences)} for each in results
+                        {"case": each.name, "holds": each.holds, "differences": list(each.differences)}
+                        for each in results
                     ],
                 }
             )
@@ -193,7 +201,7 @@ def attempt(name: str, file: str, to: str | None, as_hex: bool, as_json: bool) -
 
 
 def _native(reading: Mapping, file: str, as_hex: bool) -> Any:
-    from gateway.mapping.cases import NO_CASE, native_of
+    from gateway.mapping.cases import NO_RECORD, native_of
     from gateway.spi import NativeRecord
 
     if file != "-" and not as_hex:
@@ -203,7 +211,7 @@ def _native(reading: Mapping, file: str, as_hex: bool) -> Any:
         if as_hex:
             data = bytes.fromhex(data.decode("ascii").strip().removeprefix("0x"))
     except (OSError, ValueError) as error:
-        raise MappingError(NO_CASE, f"{type(error).__name__}: {error}", where=file) from error
+        raise InputError(NO_RECORD, type(error).__name__, where=file) from error
     return NativeRecord(reading.format, data)
 
 

@@ -77,7 +77,7 @@ def find(folder: Path) -> tuple[Case, ...]:
 
 
 def native_of(mapping: Mapping, path: Path) -> NativeRecord:
-    """The native record in a file: as it stands, or, where the name ends in `.hex`, in hexadecimal. Raises InputError."""
+    """The native record in a file: as it stands, or in hexadecimal where the name ends in `.hex`. Raises InputError."""
     try:
         if path.stat().st_size > _LIMIT:
             raise InputError(NO_RECORD, f"more than {_LIMIT} bytes", where=str(path))
@@ -168,8 +168,8 @@ def _compared(case: Case, part: str, found: Any, accept: bool) -> list[str]:
 
 
 def _difference(name: str, wanted: Any, found: Any) -> list[str]:
-    sides = [_lines(wanted), _lines(found)]
-    return list(difflib.unified_diff(*sides, f"{name} (expected)", f"{name} (found)", lineterm="", n=2))
+    told = f"{name} (expected)", f"{name} (found)"
+    return list(difflib.unified_diff(_lines(wanted), _lines(found), *told, lineterm="", n=2))
 
 
 def _lines(value: Any) -> list[str]:

@@ -1,8 +1,8 @@
 """Days as offices write them, to and from `YYYY-MM-DD` (`YYYY-MM` where only the month is known).
 
 A date without a time never passes through a time zone: all of it is arithmetic on the proleptic Gregorian calendar.
-Sources: WIPO ST.2 (day forms); Japan's eras from the Cabinet orders on era names (元号を改める政令), read from 1873-01-01
-on, when Japan took over the Gregorian calendar; the Republic of China's calendar counts from 1912.
+Sources: WIPO ST.2 (day forms); Japan's eras from the Cabinet orders on era names (元号を改める政令), read from
+1873-01-01 on, when Japan took over the Gregorian calendar; the Republic of China's calendar counts from 1912.
 """
 
 from __future__ import annotations

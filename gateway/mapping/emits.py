@@ -68,7 +68,7 @@ class _Depth:
 
 @dataclass(slots=True)
 class Unless:
-    """A number that a record leaves out where it is its own (`unless`): taken out after reading, put in before writing."""
+    """A number that a record leaves out where it is its own: taken out after reading, put in before writing."""
 
     outer: str | None
     inner: str

@@ -16,7 +16,7 @@ Ground = Literal["rule", "lost", "aside", "dropped", "frame"]
 
 @dataclass(slots=True)
 class Node:
-    """One place. `ground` says what was declared there, `rules` by which rules, `reason` why it is lost or set aside."""
+    """One place. `ground` says what was declared there, `rules` by which, `reason` why it is lost or set aside."""
 
     names: dict[str, Node] = field(default_factory=dict)
     entry: Node | None = None

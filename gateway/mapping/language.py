@@ -48,7 +48,7 @@ Way = Literal["both", "read", "write"]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`native` is asked when reading, `common` when writing; `values` are those wanted (or, with `unlike`, not wanted)."""
+    """`native` is asked when reading, `common` when writing; `values` are those wanted (with `unlike`: not wanted)."""
 
     native: Path | None
     common: Path | None
@@ -367,7 +367,8 @@ class _Reader:
     def _rule(self, data: dict[str, Any]) -> RuleSpec:
         self._known(
             data,
-            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable unless terse otherwise partial",
+            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable unless "
+            "terse otherwise partial",
             "a rule",
         )
         written = data.get("native", [])

@@ -199,9 +199,10 @@ def _places(rule: RuleSpec, known: set[Steps]) -> Iterator[Finding]:
 
 
 def _first_only(rule: RuleSpec, lost: list[Steps]) -> Iterator[Finding]:
-    for index, step in enumerate(rule.common or ()):
-        if step == 0 and isinstance(step, int) and rule.common is not None:
-            before = rule.common[:index]
+    common = rule.common or ()
+    for index, step in enumerate(common):
+        if step == 0:
+            before = common[:index]
             if not any(before[: len(each)] == each for each in lost):
                 yield Finding(
                     rule.line,

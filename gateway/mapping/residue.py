@@ -5,7 +5,8 @@ A residue is a deterministic JSON text, or nothing. It is found by writing the c
 restores is exact by construction. It is applied with care: an entry of a list is changed only where it is the same
 entry as before (by its key members, else by all of it), and a value only where it is what it was.
 
-    {"set": [[place, value]], "turn": [[place, value, instead of]], "drop": [[place, value]], "entries": [[place, digest]]}
+    {"set": [[place, value]], "turn": [[place, value, instead of]], "drop": [[place, value]],
+     "entries": [[place, digest]]}
 """
 
 from __future__ import annotations
@@ -231,7 +232,7 @@ def apply(residue: bytes, tree: Any, ground: Node) -> Any:
     data = json.read(residue, limit=_LIMIT, nesting=96)
     if type(data) is not dict or not set(data) <= {"set", "turn", "drop", "entries"}:
         raise InputError(UNREADABLE)
-    entries = {place: digest for place, digest in _rows(data, "entries", 2)}
+    entries = dict(_rows(data, "entries", 2))
     finder = _Finder(tree, ground, entries)
     # places are found in the tree as it was written, before anything is changed in it
     work: list[tuple[str, Any, str | int, list[Any]]] = []

@@ -92,7 +92,7 @@ class _List:
 
 @dataclass(slots=True)
 class _Parts:
-    """The rules of one object, sorted: those of itself, those of its lists, and those of a list without a native path."""
+    """The rules of one object: of itself, of its lists, and those for entries of a list without a native path."""
 
     plain: list[Bound] = field(default_factory=list)
     lists: dict[tuple[Path, Path], list[Bound]] = field(default_factory=dict)
@@ -166,7 +166,7 @@ class Compiler:
         where = place(bound.natives[0])
         nothing = rule.fillers + ((rule.absent,) if rule.has_absent else ())
         if convert is None and not nothing:
-            return lambda value, notes: value
+            return lambda value, _notes: value
         unreadable = rule.unreadable
 
         def read(value: Any, notes: list[Note]) -> Any:
@@ -770,7 +770,8 @@ def _entries(native: Path, writers: tuple[Writer, ...], scalar: bool) -> Entries
         made: list[Any] = []
         index = 0
         try:
-            for index, entry in entries:
+            for place_of, entry in entries:
+                index = place_of
                 holder: dict[str, Any] = {}
                 if only is not None:
                     only(entry, holder)

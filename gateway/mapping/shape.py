@@ -1,4 +1,4 @@
-"""The shape of a common record, taken from its struct: which paths exist, which are lists, what is left out as default."""
+"""The shape of a common record, taken from its struct: which paths exist, which are lists, what is a default."""
 
 from __future__ import annotations
 

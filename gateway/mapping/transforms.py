@@ -77,7 +77,7 @@ def _text(value: Any) -> str:
 
 
 def _plain(name: str, read: Turn, write: Turn, nature: Nature) -> _Maker:
-    def maker(argument: str, tables: Mapping[str, Table]) -> Transform:
+    def maker(argument: str, _tables: Mapping[str, Table]) -> Transform:
         if argument:
             raise BadTransform(f"{name} takes no argument")
         return Transform(name, "", read, write, nature)
@@ -178,7 +178,7 @@ for _name, _read, _write, _nature, _told in (
 
 
 @_transform("clip", "characters", "Writes at most so many characters; what is cut is lost.")
-def _clip(argument: str, tables: Mapping[str, Table]) -> Transform:
+def _clip(argument: str, _tables: Mapping[str, Table]) -> Transform:
     if not re.fullmatch(r"[1-9][0-9]{0,5}", argument):
         raise BadTransform("clip takes a count of characters")
     most = int(argument)
@@ -186,7 +186,7 @@ def _clip(argument: str, tables: Mapping[str, Table]) -> Transform:
 
 
 @_transform("at-most", "number", "A whole number that the format holds up to this one.")
-def _at_most(argument: str, tables: Mapping[str, Table]) -> Transform:
+def _at_most(argument: str, _tables: Mapping[str, Table]) -> Transform:
     if not re.fullmatch(r"[1-9][0-9]{0,18}", argument):
         raise BadTransform("at-most takes a whole number")
     most = int(argument)
@@ -202,7 +202,7 @@ def _at_most(argument: str, tables: Mapping[str, Table]) -> Transform:
 
 
 @_transform("prefix", "text", "The native value has this text before the common one.")
-def _prefix(argument: str, tables: Mapping[str, Table]) -> Transform:
+def _prefix(argument: str, _tables: Mapping[str, Table]) -> Transform:
     if not argument:
         raise BadTransform("prefix takes the text that stands before")
 
@@ -215,7 +215,7 @@ def _prefix(argument: str, tables: Mapping[str, Table]) -> Transform:
 
 
 @_transform("hex", "`upper`, or nothing", "Hexadecimal digits: the common form is in lower case.")
-def _hexadecimal(argument: str, tables: Mapping[str, Table]) -> Transform:
+def _hexadecimal(argument: str, _tables: Mapping[str, Table]) -> Transform:
     if argument not in ("", "upper"):
         raise BadTransform("hex takes `upper`, or nothing")
     pattern = re.compile("(?:[0-9a-fA-F]{2})*")
@@ -234,7 +234,7 @@ def _hexadecimal(argument: str, tables: Mapping[str, Table]) -> Transform:
 
 
 @_transform("ascii", "bytes", "ASCII text in so many bytes, written `0x…`, filled with zeros at its end.")
-def _ascii(argument: str, tables: Mapping[str, Table]) -> Transform:
+def _ascii(argument: str, _tables: Mapping[str, Table]) -> Transform:
     if not re.fullmatch(r"[1-9]|[12][0-9]|3[0-2]", argument):
         raise BadTransform("ascii takes a count of 1 to 32 bytes")
     size = int(argument)
@@ -258,7 +258,7 @@ def _ascii(argument: str, tables: Mapping[str, Table]) -> Transform:
     def write(value: Any) -> str:
         if len(_text(value)) > size or not value.isascii() or not value.isprintable():
             raise Unfit(f"not up to {size} printable ASCII characters")
-        return "0x" + value.encode("ascii").ljust(size, b"\0").hex()
+        return "0x" + str(value).encode("ascii").ljust(size, b"\0").hex()
 
     return Transform("ascii", argument, read, write, "narrow")
 
@@ -267,7 +267,7 @@ def _ascii(argument: str, tables: Mapping[str, Table]) -> Transform:
 
 
 @_transform("day", "form", "A date in the form " + ", ".join(f"`{name}`" for name in days.FORMS) + ".")
-def _day(argument: str, tables: Mapping[str, Table]) -> Transform:
+def _day(argument: str, _tables: Mapping[str, Table]) -> Transform:
     if argument not in days.FORMS:
         raise BadTransform(f"day takes one of {', '.join(days.FORMS)}")
     read, write = days.form(argument)
@@ -278,7 +278,7 @@ def _day(argument: str, tables: Mapping[str, Table]) -> Transform:
 
 
 @_transform("epoch", "`days`, `seconds` or `milliseconds`", "Counted from 1970-01-01, at midnight without a zone.")
-def _epoch(argument: str, tables: Mapping[str, Table]) -> Transform:
+def _epoch(argument: str, _tables: Mapping[str, Table]) -> Transform:
     try:
         read, write = days.epoch(argument)
     except KeyError:
@@ -325,7 +325,7 @@ _number = lru_cache(maxsize=16384)(_make)
 
 
 @_transform("kind-code", "", "Reads the ST.16 kind code at the end of a publication's number; writes nothing.")
-def _kind_code(argument: str, tables: Mapping[str, Table]) -> Transform:
+def _kind_code(argument: str, _tables: Mapping[str, Table]) -> Transform:
     if argument:
         raise BadTransform("kind-code takes no argument")
 
@@ -352,7 +352,7 @@ def _original(value: Any) -> str:
     "schemes, `scheme` or `scheme/OFFICE`",
     "A number as the office writes it; of several schemes the first that reads it. Its original is written.",
 )
-def _identifier(argument: str, tables: Mapping[str, Table]) -> Transform:
+def _identifier(argument: str, _tables: Mapping[str, Table]) -> Transform:
     choices: list[tuple[str, str]] = []
     for choice in argument.split():
         scheme, _, office = choice.partition("/")

@@ -38,6 +38,12 @@ def _sandbox(**members: Any) -> NativeRecord:
     return NativeRecord("register-sandbox", json.dumps({**GOOD, **members}).encode())
 
 
+def _has_code(error: GatewayError, start: str = "") -> None:
+    assert error.code.startswith(start)
+    assert error.code
+    assert error.hint
+
+
 def _seeds() -> list[tuple[Mapping, bytes]]:
     made: list[tuple[Mapping, bytes]] = []
     for mapping in MAPPINGS:
@@ -45,7 +51,7 @@ def _seeds() -> list[tuple[Mapping, bytes]]:
         for case in find(folder):
             for part in ("native.json", "native.hex"):
                 if part in case.parts and case.path(part).stat().st_size < 6000:
-                    made.append((mapping, native_of(mapping, case.path(part)).content))
+                    made += [(mapping, native_of(mapping, case.path(part)).content)]
     return made
 
 
@@ -79,24 +85,47 @@ def test_a_common_text_of_five_megabytes_fits_no_native_record() -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{}", b"[]", b"null", b"0", b'""', b"\x00" * 64, b"\xff" * 64, b"[" * 100_000, b'{"a":' * 100_000, b"[" * 31 + b"]" * 31,
-        b"9" * 5000, b'"\\ud800"', b"{" * 33, bytes(LIMIT), bytes(LIMIT + 1), b" " * (LIMIT - 2) + b"{}",
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"0",
+        b'""',
+        b"\x00" * 64,
+        b"\xff" * 64,
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"[" * 31 + b"]" * 31,
+        b"9" * 5000,
+        b'"\\ud800"',
+        b"{" * 33,
+        bytes(LIMIT),
+        bytes(LIMIT + 1),
+        b" " * (LIMIT - 2) + b"{}",
     ],
     ids=lambda content: f"{content[:6]!r}x{len(content)}",
-)  # fmt: skip
+)
 def test_bombs_and_rubbish_are_refused(mapping: Mapping, content: bytes) -> None:
     with pytest.raises((InputError, MappingError)) as caught:
         mapping.to_common(NativeRecord(mapping.format, content))
     assert caught.value.code in {
-        "json.malformed", "json.number", "json.lone-surrogate", "native.too-deep", "native.too-large", "mapping.nothing",
-        "mapping.shape", "mapping.missing", "abi-record.unknown-struct", "abi.not-canonical",
-    }  # fmt: skip
+        "json.malformed",
+        "json.number",
+        "json.lone-surrogate",
+        "native.too-deep",
+        "native.too-large",
+        "mapping.nothing",
+        "mapping.shape",
+        "mapping.missing",
+        "abi-record.unknown-struct",
+        "abi.not-canonical",
+    }
 
 
 def test_more_entries_than_are_read_are_refused() -> None:
     entry = {"caseActionCode": "IEXX"}
     one = {"applicationNumberText": "99000117", "applicationTypeCode": "UTL", "transactionContentBag": [entry] * 5000}
-    with pytest.raises(MappingError, match="mapping.too-many"):
+    with pytest.raises(MappingError, match=r"mapping\.too-many"):
         ODP.to_common(NativeRecord("uspto-odp", json.dumps({"patentBag": [one]}).encode()))
 
 
@@ -115,8 +144,7 @@ def _outcome(mapping: Mapping, content: bytes) -> None:
     try:
         translation = mapping.to_common(NativeRecord(mapping.format, content))
     except (InputError, MappingError) as error:
-        assert error.code
-        assert error.hint
+        _has_code(error)
         return
     records = [each.record for each in translation.records]
     for record in records:
@@ -137,9 +165,20 @@ def test_flipped_bytes_are_read_or_refused(seed: tuple[Mapping, bytes], data: st
 
 
 ODD = st.one_of(
-    st.none(), st.booleans(), st.integers(-5, 10**20), st.just(1.5), st.just(""), st.just({}), st.just([]), st.just([[]]), st.just([None]),
-    st.just({"0": 1}), common.free_texts(0), st.just("\x00"), st.just({"a": [{"b": None}]}),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**20),
+    st.just(1.5),
+    st.just(""),
+    st.just({}),
+    st.just([]),
+    st.just([[]]),
+    st.just([None]),
+    st.just({"0": 1}),
+    common.free_texts(0),
+    st.just("\x00"),
+    st.just({"a": [{"b": None}]}),
+)
 
 
 def _places(tree: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -188,7 +227,7 @@ def test_any_record_with_any_residue_is_written_or_refused(mapping: Mapping, rec
     try:
         rendition = mapping.to_native([record], residue)
     except (InputError, MappingError) as error:
-        assert error.code
+        _has_code(error)
         return
     assert mapping.to_common(rendition.native).records
 
@@ -215,7 +254,7 @@ def test_a_mapping_file_with_changed_lines_is_compiled_or_refused(
     try:
         parse("\n".join(lines))
     except InputError as error:
-        assert error.code.startswith("mapping.")
+        _has_code(error, "mapping.")
 
 
 @settings(max_examples=150)
@@ -239,15 +278,62 @@ def test_any_value_is_a_table_or_is_told_why_not(value: Any) -> None:
     try:
         tables.load("any", value)
     except InputError as error:
-        assert error.code == "mapping.table"
+        _has_code(error, "mapping.table")
 
 
 @settings(max_examples=100)
-@given(rule=st.dictionaries(
-    st.sampled_from(["native", "common", "as", "const", "absent", "fillers", "canonical", "lossy", "join", "gather", "derive", "when", "way", "key", "in", "terse", "unless", "otherwise", "partial", "unreadable"]),
-    st.sampled_from(["statusCode", "titleBag[0].value", "titleBag[].value", "st", "ap[].x", "nr", "day YYYYMMDD", "table rights", "number", " ", "read", 1, True, False, ["a", "b"], ["a[].b", "c"], [], {"native": "st", "is": "P"}, {"common": "right", "present": True}]),
-    max_size=6,
-))  # fmt: skip
+@given(
+    rule=st.dictionaries(
+        st.sampled_from(
+            [
+                "native",
+                "common",
+                "as",
+                "const",
+                "absent",
+                "fillers",
+                "canonical",
+                "lossy",
+                "join",
+                "gather",
+                "derive",
+                "when",
+                "way",
+                "key",
+                "in",
+                "terse",
+                "unless",
+                "otherwise",
+                "partial",
+                "unreadable",
+            ]
+        ),
+        st.sampled_from(
+            [
+                "statusCode",
+                "titleBag[0].value",
+                "titleBag[].value",
+                "st",
+                "ap[].x",
+                "nr",
+                "day YYYYMMDD",
+                "table rights",
+                "number",
+                " ",
+                "read",
+                1,
+                True,
+                False,
+                ["a", "b"],
+                ["a[].b", "c"],
+                [],
+                {"native": "st", "is": "P"},
+                {"common": "right", "present": True},
+            ]
+        ),
+        max_size=6,
+    )
+)
 def test_any_rule_compiles_or_is_refused_and_then_reads_or_refuses(
     tmp_path_factory: pytest.TempPathFactory, rule: dict[str, Any]
 ) -> None:
@@ -257,7 +343,7 @@ def test_any_rule_compiles_or_is_refused_and_then_reads_or_refuses(
     try:
         mapping = load(folder)
     except InputError as error:
-        assert error.code in {"mapping.file", "mapping.table", "mapping.no-file"}
+        _has_code(error, "mapping.")
         return
     lint(folder)
     for members in (
@@ -271,7 +357,7 @@ def test_any_rule_compiles_or_is_refused_and_then_reads_or_refuses(
             translation = mapping.to_common(native)
             mapping.to_native([each.record for each in translation.records], translation.residue)
         except GatewayError as error:
-            assert error.code
+            _has_code(error)
 
 
 def _inline(value: Any) -> str:

@@ -33,7 +33,7 @@ NO_TEXT = fault(
 NO_NUMBER = fault(
     "json.number",
     "A number cannot be kept as it stands.",
-    "Write it as a text, or with fewer digits: at most 4,000, and within the range of a double where it has a fraction.",
+    "Write it as a text, or with at most 4,000 digits, and within the range of a double where it has a fraction.",
 )
 
 _DIGITS = 4000
@@ -55,7 +55,7 @@ class JsonFormat:
 
 
 def read(content: bytes, *, limit: int = LIMIT, nesting: int = NESTING) -> Any:
-    """The tree of `content`. Raises LimitError over `limit` bytes or `nesting` levels, InputError on anything unclear."""
+    """The tree of `content`. Raises LimitError over `limit` bytes or `nesting` levels, InputError where it is unclear."""
     if len(content) > limit:
         raise LimitError(TOO_LARGE, f"{len(content)} bytes, at most {limit} are read")
     if content.count(b"[") + content.count(b"{") > nesting:

@@ -91,7 +91,7 @@ def at(tree: Any, pointer: str) -> Any:
 
 
 def less(tree: Any, losses: Iterable[Loss]) -> Any:
-    """The tree without what is named as dropped; entries are taken out from behind, so that places keep their number."""
+    """The tree without what is named as dropped; entries are taken out from behind, so that places stay."""
     made = json.loads(json.dumps(tree))
     dropped = [steps_of(loss.path) for loss in losses if loss.effect == "dropped"]
     for steps in sorted(
@@ -229,7 +229,7 @@ def assert_less_the_losses(mapping: Mapping, records: tuple[CommonRecord, ...]) 
 
 
 def explained(mapping: Mapping, pointer: str, records: Any, losses: list[list[Loss]]) -> bool:
-    """Whether a native difference lies where a lost common place is read from, or in the list entry that is known by it."""
+    """Whether a native difference lies where a lost place is read from, or in the list entry that is known by it."""
     told = {
         (type(each.record).__name__, tuple(step for step in steps_of(loss.path) if not step.isdigit()))
         for each, mine in zip(records, losses, strict=True)

@@ -70,9 +70,13 @@ def made(text: str) -> Transform:
         ("table rights", "P", "patent"),
         ("surname-first", "BERG, Jan van der", "Jan van der BERG"),
         ("surname-first", "Sony", "Sony"),
-        ("identifier us-application", "15/123,456", {"scheme": "us-application", "office": "US", "original": "15/123,456", "normalised": "15123456"}),
+        (
+            "identifier us-application",
+            "15/123,456",
+            {"scheme": "us-application", "office": "US", "original": "15/123,456", "normalised": "15123456"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_there_and_back(text: str, native: Any, common_value: Any) -> None:
     turn = made(text)
     assert turn.read(native) == common_value
@@ -105,17 +109,49 @@ def test_several_writings_are_read_as_one(text: str, native: Any, common_value: 
 @pytest.mark.parametrize(
     "text, native",
     [
-        ("day YYYYMMDD", "20260230"), ("day YYYYMMDD", "2026031"), ("day YYYYMMDD", 20260314), ("day YYYYMMDD", "２０２６０３１４"),
-        ("day YYYYMMDD", "20260314\n"), ("day DD/MM/YYYY", "03/14/2026"), ("day DD/MM/YYYY", "00/03/2026"),
-        ("day era-jp", "令和元年4月30日"), ("day era-jp", "平成31年5月1日"), ("day era-jp", "明治5年12月3日"), ("day era-jp", "2026年3月14日"),
-        ("day era-jp-short", "R0.1.1"), ("day roc", "00/01/01"), ("day roc", "115/13/01"), ("day YYYY-MM-DD", "2026-3-14"),
-        ("epoch seconds", 1773446401), ("epoch days", 10**12), ("epoch days", True), ("epoch days", 1.0), ("epoch days", "1"),
-        ("number-text", "1"), ("number-text", True), ("text-number", "1" * 19), ("text-number", "-1"), ("text-number", "１"),
-        ("prefix 0x", "ab"), ("hex", "abc"), ("hex", "0xab"), ("ascii 2", "0x58"), ("ascii 2", "0x00ff"), ("ascii 2", "0x0a41"), ("ascii 2", 1),
-        ("at-most 255", 256), ("at-most 255", "1"), ("table rights", "Z"), ("table rights", 1), ("table rights", ["P"]),
-        ("trim", 1), ("upper", None), ("identifier us-application", "nonsense"), ("identifier us-application", 15123456),
+        ("day YYYYMMDD", "20260230"),
+        ("day YYYYMMDD", "2026031"),
+        ("day YYYYMMDD", 20260314),
+        ("day YYYYMMDD", "２０２６０３１４"),
+        ("day YYYYMMDD", "20260314\n"),
+        ("day DD/MM/YYYY", "03/14/2026"),
+        ("day DD/MM/YYYY", "00/03/2026"),
+        ("day era-jp", "令和元年4月30日"),
+        ("day era-jp", "平成31年5月1日"),
+        ("day era-jp", "明治5年12月3日"),
+        ("day era-jp", "2026年3月14日"),
+        ("day era-jp-short", "R0.1.1"),
+        ("day roc", "00/01/01"),
+        ("day roc", "115/13/01"),
+        ("day YYYY-MM-DD", "2026-3-14"),
+        ("epoch seconds", 1773446401),
+        ("epoch days", 10**12),
+        ("epoch days", True),
+        ("epoch days", 1.0),
+        ("epoch days", "1"),
+        ("number-text", "1"),
+        ("number-text", True),
+        ("text-number", "1" * 19),
+        ("text-number", "-1"),
+        ("text-number", "１"),
+        ("prefix 0x", "ab"),
+        ("hex", "abc"),
+        ("hex", "0xab"),
+        ("ascii 2", "0x58"),
+        ("ascii 2", "0x00ff"),
+        ("ascii 2", "0x0a41"),
+        ("ascii 2", 1),
+        ("at-most 255", 256),
+        ("at-most 255", "1"),
+        ("table rights", "Z"),
+        ("table rights", 1),
+        ("table rights", ["P"]),
+        ("trim", 1),
+        ("upper", None),
+        ("identifier us-application", "nonsense"),
+        ("identifier us-application", 15123456),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_refused(text: str, native: Any) -> None:
     with pytest.raises(Unfit):
         made(text).read(native)
@@ -124,12 +160,28 @@ def test_what_does_not_fit_is_refused(text: str, native: Any) -> None:
 @pytest.mark.parametrize(
     "text, common_value",
     [
-        ("day DD/MM/YYYY", "1983-11"), ("day era-jp", "1983-11"), ("day era-jp", "1872-12-31"), ("day roc", "1911-12-31"), ("epoch days", "1983-11"),
-        ("day YYYYMMDD", "2026-02-30"), ("day YYYYMMDD", None), ("number-text", "161a"), ("number-text", "007"), ("number-or-text", "x"),
-        ("ascii 2", "XAB"), ("ascii 2", "é"), ("ascii 2", "\n"), ("hex", "AB"), ("at-most 9", 10), ("table rights", "trade-mark"), ("table rights", ["x"]),
-        ("identifier us-application", {"scheme": "jp-application", "original": "1"}), ("identifier us-application", "15123456"), ("kind-code", "A1"),
+        ("day DD/MM/YYYY", "1983-11"),
+        ("day era-jp", "1983-11"),
+        ("day era-jp", "1872-12-31"),
+        ("day roc", "1911-12-31"),
+        ("epoch days", "1983-11"),
+        ("day YYYYMMDD", "2026-02-30"),
+        ("day YYYYMMDD", None),
+        ("number-text", "161a"),
+        ("number-text", "007"),
+        ("number-or-text", "x"),
+        ("ascii 2", "XAB"),
+        ("ascii 2", "é"),
+        ("ascii 2", "\n"),
+        ("hex", "AB"),
+        ("at-most 9", 10),
+        ("table rights", "trade-mark"),
+        ("table rights", ["x"]),
+        ("identifier us-application", {"scheme": "jp-application", "original": "1"}),
+        ("identifier us-application", "15123456"),
+        ("kind-code", "A1"),
     ],
-)  # fmt: skip
+)
 def test_what_has_no_native_writing_is_refused(text: str, common_value: Any) -> None:
     with pytest.raises(Unfit):
         made(text).write(common_value)
@@ -137,9 +189,24 @@ def test_what_has_no_native_writing_is_refused(text: str, common_value: Any) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["shout", "trim hard", "day", "day YYMMDD", "epoch weeks", "ascii 0", "ascii 33", "clip", "clip -1", "at-most x", "prefix", "hex lower",
-     "table missing", "identifier", "kind-code A1"],
-)  # fmt: skip
+    [
+        "shout",
+        "trim hard",
+        "day",
+        "day YYMMDD",
+        "epoch weeks",
+        "ascii 0",
+        "ascii 33",
+        "clip",
+        "clip -1",
+        "at-most x",
+        "prefix",
+        "hex lower",
+        "table missing",
+        "identifier",
+        "kind-code A1",
+    ],
+)
 def test_a_transform_that_does_not_exist_is_named(text: str) -> None:
     with pytest.raises(BadTransform):
         made(text)
@@ -168,11 +235,30 @@ def test_any_name_survives_being_turned_round(name: str) -> None:
 @given(st.from_type(object) | st.text() | st.integers() | st.floats() | st.none() | st.lists(st.integers()))
 def test_no_transform_fails_in_another_way(value: Any) -> None:
     for name, argument in (
-        ("trim", ""), ("collapse", ""), ("upper", ""), ("lower", ""), ("narrow-digits", ""), ("as-text", ""), ("number-text", ""),
-        ("text-number", ""), ("number-or-text", ""), ("surname-first", ""), ("clip", "3"), ("at-most", "9"), ("prefix", "a"), ("hex", ""),
-        ("ascii", "2"), ("day", "YYYYMMDD"), ("day", "era-jp"), ("day", "roc"), ("epoch", "days"), ("table", "rights"), ("table", "events"),
-        ("identifier", "us-application opaque"), ("kind-code", ""),
-    ):  # fmt: skip
+        ("trim", ""),
+        ("collapse", ""),
+        ("upper", ""),
+        ("lower", ""),
+        ("narrow-digits", ""),
+        ("as-text", ""),
+        ("number-text", ""),
+        ("text-number", ""),
+        ("number-or-text", ""),
+        ("surname-first", ""),
+        ("clip", "3"),
+        ("at-most", "9"),
+        ("prefix", "a"),
+        ("hex", ""),
+        ("ascii", "2"),
+        ("day", "YYYYMMDD"),
+        ("day", "era-jp"),
+        ("day", "roc"),
+        ("epoch", "days"),
+        ("table", "rights"),
+        ("table", "events"),
+        ("identifier", "us-application opaque"),
+        ("kind-code", ""),
+    ):
         turn = made(f"{name} {argument}".strip())
         for step in (turn.read, turn.write):
             try:
