@@ -367,8 +367,8 @@ class _Reader:
     def _rule(self, data: dict[str, Any]) -> RuleSpec:
         self._known(
             data,
-            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable unless "
-            "terse otherwise partial",
+            "native common as const absent fillers canonical lossy join gather derive when way key in unreadable "
+            "unless terse otherwise partial",
             "a rule",
         )
         written = data.get("native", [])

@@ -23,7 +23,7 @@ __all__ = ["BAD_TABLE", "Table", "Unknown", "Unmapped", "load"]
 BAD_TABLE = fault(
     "mapping.table",
     "A code table is not what it must be.",
-    'Write {"source", "open", "codes", "write"?, "unmapped"?}; a common code that several codes mean stands in "write".',
+    'Write {"source", "open", "codes", "write"?, "unmapped"?}; a common code of several codes stands in "write".',
 )
 
 

@@ -55,7 +55,7 @@ class JsonFormat:
 
 
 def read(content: bytes, *, limit: int = LIMIT, nesting: int = NESTING) -> Any:
-    """The tree of `content`. Raises LimitError over `limit` bytes or `nesting` levels, InputError where it is unclear."""
+    """The tree of `content`. Raises LimitError over `limit` bytes or `nesting` levels, else InputError."""
     if len(content) > limit:
         raise LimitError(TOO_LARGE, f"{len(content)} bytes, at most {limit} are read")
     if content.count(b"[") + content.count(b"{") > nesting:

@@ -108,8 +108,8 @@ def test_a_table_that_misses_a_code_is_named(tmp_path: Path) -> None:
         (
             line,
             (
-                "the table 'rights' has no code for 'trade-mark', 'utility-model': add it, or say in `partial` why such a "
-                "record is refused"
+                "the table 'rights' has no code for 'trade-mark', 'utility-model': add it, or say in `partial` why "
+                "such a record is refused"
             ),
         ),
     ]
