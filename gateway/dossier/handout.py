@@ -31,7 +31,7 @@ EXISTS_TODAY: Final = "handout.today"
 WOULD_NOT_HOLD = fault(
     "handout.would-not-hold",
     "The dossier would not be believed by the one it is meant for, so it is not handed out.",
-    "`gateway verify` on it names the check; a key or anchor that was ended asks for the record to be sealed again.",
+    "The detail names the check that decided; a key or anchor that was ended asks for the record to be sealed again.",
 )
 
 
@@ -69,10 +69,12 @@ def hand_out(
         foresee(data, context, policy, verifiers, library),
     ):
         if verdict.indication != "TOTAL-PASSED":
-            wrong = [check.id for check in verdict.checks if check.outcome in ("failed", "indeterminate")]
+            wrong = [check for check in verdict.checks if check.outcome in ("failed", "indeterminate")]
+            first = next((check for check in wrong if check.outcome == "failed"), wrong[0] if wrong else None)
+            why = "" if first is None else f": {first.reason} ({first.id})"
             raise TrustError(
                 WOULD_NOT_HOLD,
-                f"judged at {verdict.now:%Y-%m-%d} it is {verdict.indication}, {verdict.sub_indication}",
-                where=", ".join(dict.fromkeys(wrong)),
+                f"judged at {verdict.now:%Y-%m-%d} it is {verdict.indication}, {verdict.sub_indication}{why}",
+                where=", ".join(dict.fromkeys(check.id for check in wrong)),
             )
     return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -25,7 +26,7 @@ from gateway.spi import (
     Verifier,
 )
 
-__all__ = ["BROKE_DOWN", "STRENGTH", "claims", "claims_without_report", "report_of"]
+__all__ = ["BROKE_DOWN", "STRENGTH", "claims", "claims_without_report", "ill_formed", "report_of"]
 
 BROKE_DOWN: Final = "Keep the file and tell the maintainers: this is an error of the program, whatever the file holds."
 STRENGTH: Final = {basis: strength for strength, basis in enumerate(Basis)}
@@ -79,7 +80,7 @@ def report_of(
         broken = f"the verifier broke down: {type(error).__name__}"
         tally.failed("evidence.report", "GENERIC", broken, "evidence.cbor", hint=BROKE_DOWN)
         return None
-    wrong = _ill_formed(report)
+    wrong = ill_formed(report)
     if wrong is not None:
         tally.failed("evidence.report", "GENERIC", f"the verifier's report: {wrong}", "evidence.cbor", hint=BROKE_DOWN)
         return None
@@ -115,14 +116,14 @@ def _verifier(tally: Tally, evidence: Evidence, verifiers: Mapping[str, Verifier
     return found
 
 
-def _ill_formed(report: Any) -> str | None:
+def ill_formed(report: Any) -> str | None:
     """What is wrong with a report that a verifier gave; None where it has its form. Verifiers are plugins."""
     if not isinstance(report, Report):
         return "it is none"
-    ids = {check.id for check in report.checks}
-    taken = [name for name in ids if name in CHECKS or name.startswith("credential.")]
-    if taken:
-        return f"it has a check {min(taken)!r}, which is not of evidence"
+    ids = frozenset([check.id for check in report.checks])
+    taken = _taken(ids)
+    if taken is not None:
+        return f"it has a check {taken!r}, which is not of evidence"
     claims = {finding.claim for finding in report.findings}
     if len(claims) != len(report.findings) or Claim.RECORDED not in claims or Claim.VALID not in claims:
         return "it does not tell of recorded and valid, each once"
@@ -131,6 +132,12 @@ def _ill_formed(report: Any) -> str | None:
     if any(not finding.checks or not ids.issuperset(finding.checks) for finding in report.findings):
         return "a finding names no check, or one that was not made"
     return None
+
+
+@lru_cache(maxsize=256)
+def _taken(ids: frozenset[str]) -> str | None:
+    """The first id that is the gateway's own. Remembered: a verifier makes the same checks of record after record."""
+    return min((name for name in ids if name in CHECKS or name.startswith("credential.")), default=None)
 
 
 def claims_without_report(tally: Tally) -> list[Finding]:

@@ -20,7 +20,7 @@ NOT_PROVEN = fault(
 NO_REPORT = fault(
     "journey.no-report",
     "The verifier's report has not the form that `gateway.spi.Report` asks for: no dossier of it would hold.",
-    "This is a fault of the adapter, not of the record: mend or update its verifier, then `gateway record release NUMBER`.",
+    "A fault of the adapter, not of the record: mend or update its verifier, then `gateway record release NUMBER`.",
 )
 ANCHOR = fault(
     "journey.anchor",
