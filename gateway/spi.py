@@ -55,6 +55,7 @@ __all__ = [
     "Refused",
     "Relay",
     "Report",
+    "Secrets",
     "Segment",
     "Sink",
     "Source",
@@ -176,8 +177,8 @@ class SourceRecord(msgspec.Struct, frozen=True):
 
     source     the source's global name
     time       the block's own time
-    entry      the key under which the network itself holds it
-    relay      what the writer left beside it
+    entry      the key under which the network itself holds it: the same as `relay.key` where it came by a sink
+    relay      what the writer left beside it; for an office's own, a random mark of 32 bytes and an empty path
     withdraws  the entry key of an earlier record that this one declares void, or None
     """
 
@@ -281,11 +282,11 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 class Absent(msgspec.Struct, frozen=True, tag="absent"):
-    """The network does not hold the key, and this attempt is not under way."""
+    """The network does not hold the key, and this attempt is not under way: the same bytes are submitted again."""
 
 
 class Pending(msgspec.Struct, frozen=True, tag="pending"):
-    """Under way or not final yet."""
+    """Under way or not final yet: asked again a little later."""
 
 
 class Written(msgspec.Struct, frozen=True, tag="written"):
@@ -295,7 +296,7 @@ class Written(msgspec.Struct, frozen=True, tag="written"):
 
 
 class Void(msgspec.Struct, frozen=True, tag="void"):
-    """This attempt can never land (its nonce was spent by another transaction); the key is free."""
+    """This attempt can never land (its nonce was spent by another transaction); the key is free: prepared anew."""
 
     reason: str
 
@@ -307,7 +308,7 @@ class Conflict(msgspec.Struct, frozen=True, tag="conflict"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """The network will not take it."""
+    """The network will not take it: the lane is parked for a person."""
 
     reason: str
 
@@ -317,7 +318,7 @@ Outcome = OutcomeOf
 
 
 class Sink(Protocol):
-    """Writes records, each at most once, whatever happens between the three calls."""
+    """Writes records, each at most once, whatever happens between two calls."""
 
     async def prepare(self, records: Sequence[Outbound], fence: int) -> Prepared:
         """One attempt of the whole batch, in the order given; signed, not sent. May ask the network.
@@ -328,7 +329,10 @@ class Sink(Protocol):
         ...
 
     async def submit(self, prepared: Prepared) -> None:
-        """Sends an attempt. Sending it again is harmless. Returning says nothing of its outcome."""
+        """Sends an attempt. Sending it again is harmless. Returning says nothing of its outcome.
+
+        Raises Transient, or Permanent where the network refuses all of it; `outcome` still says what landed before.
+        """
         ...
 
     async def outcome(self, prepared: Prepared) -> Sequence[OutcomeOf]:
@@ -372,7 +376,11 @@ CheckOutcome = Literal["passed", "failed", "indeterminate", "skipped"]
 
 
 class Check(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that was checked. `id` is stable and dotted; `sub_indication` is ETSI EN 319 102-1's.
+    """One thing that was checked. `id` is stable and dotted, and begins with the stem of the evidence type.
+
+    What did not pass has a `sub_indication` (ETSI EN 319 102-1), and the gateway acts on it: FORMAT_FAILURE,
+    HASH_FAILURE and SIGNED_DATA_NOT_FOUND put this one record into quarantine and its neighbours pass. With any other,
+    or none, the network itself is not believed, and its source stops for a person.
 
     object  digest (hex) or label of what was looked at
     inputs  digests (hex) of everything it used
@@ -402,7 +410,11 @@ class Quorum(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A claim that a verifier looked at; `checks` are the ids that decided. `quorum.by` is empty for `attested`."""
+    """A claim that a verifier looked at; `checks` are the ids that decided, all in the same report, one at least.
+
+    On the basis `attested` leave `quorum` out: who stands for it is the issuer, whom the gateway puts there. `note` is
+    a sentence for the reader of a verdict, printed beside the claim.
+    """
 
     claim: Claim
     outcome: CheckOutcome
@@ -414,7 +426,11 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a verifier gives back.
+    """What a verifier gives back: always, whatever the bytes, `recorded` and `valid`, each once.
+
+    Beside these two, evidence may tell of `existed_by` and `current_at`, and of nothing else. Where the network has no
+    rules that a record could break, `valid` stands on the checks of `recorded`; `skipped` will not do, for the policy
+    `office` asks for both. A report of another form puts the record into quarantine as `journey.no-report`.
 
     source     the source's global name, and
     locus      the place on the network, that the evidence proves: the record key is computed again from these two.
@@ -503,7 +519,10 @@ class VerificationContext(msgspec.Struct, frozen=True):
 class Verifier(Protocol):
     """Checks evidence of one type. Pure: no clock, no network, no globals; never raises on bad input."""
 
-    def verify(self, native: NativeRecord, evidence: Evidence, context: VerificationContext) -> Report: ...
+    def verify(self, native: NativeRecord, evidence: Evidence, context: VerificationContext) -> Report:
+        """Asks `context.anchors` for ("network", evidence.network.hex()) at the record's height, also where nothing is
+        signed: what passes without an anchor of its network is believed by nobody."""
+        ...
 
 
 # ── Adapter ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -513,8 +532,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What a network can do, as data.
 
     claims      what its evidence can prove
-    basis       the strongest basis that its evidence can reach
-    idempotent  the network itself refuses a key that it holds: a second attempt lands nothing
+    basis       the strongest basis that its evidence can reach; the registry states it as the least to be accepted
+    idempotent  the network itself refuses a key that it holds: a second attempt lands nothing. Else the gateway
+                asks `find` before each attempt
     batch       how many records one attempt may hold
     batch_bytes how many bytes of native content one attempt may hold
     in_flight   how many attempts may be under way at once
@@ -548,9 +568,19 @@ class Secrets(Protocol):
 
 
 class Adapter(Protocol):
-    """One kind of network. Built without arguments; holds no state of its own.
+    """One kind of network. Built without arguments; holds no state of its own. Its docstring's first line is what
+    `gateway adapter list` prints.
 
-    settings  a msgspec Struct type (frozen, forbids unknown fields) whose docstring lines are the reference of its keys
+    settings  a msgspec Struct type (frozen, forbids unknown fields) whose docstring lines are the reference of its
+              keys. Some names and marks mean something to the gateway:
+
+        the first without a default            WHERE in `gateway init --network NAME=KIND:WHERE`
+        `file`, or ending in `_file`           a path: made absolute, from the configuration's folder. No other is
+        `file`, `chain` without a default      `init` fills in NAME.ledger and NAME-register where none is given
+        Meta(extra={"key": KIND})              on an Annotated str: names a key of the key file, which `init` makes;
+                                               KIND is ed25519, secp256k1 or secret. See `Secrets`
+        `writer`, a text without such a mark   the name that keeps writers apart: an office's own writing
+                                               (`gateway network write`) goes under NAME-office
     """
 
     @property
@@ -562,7 +592,9 @@ class Adapter(Protocol):
     def capabilities(self, settings: Any) -> Capabilities: ...
 
     async def identify(self, settings: Any) -> NetworkId:
-        """Asks the network who it is. Raises Transient or Permanent."""
+        """Asks the network who it is. Raises Transient or Permanent.
+
+        Transient is asked again for ever. Where `found` was never called, say so in the hint."""
         ...
 
     async def found(self, settings: Any, secrets: Secrets) -> Any:
@@ -571,7 +603,12 @@ class Adapter(Protocol):
         ...
 
     async def segment(self, settings: Any) -> Mapping[str, Any]:
-        """The material of a registry segment for this network, for a person to look at and an office to sign."""
+        """The material of a registry segment for this network, for a person to look at and an office to sign.
+
+        Texts, whole numbers, booleans, lists and maps; bytes as lower hex. The registry adds `kind`, `chain`, `genesis`
+        (hex) and `office`, and a verifier finds all of it in `Segment.material`. Of one network always the same: where
+        it differs from what is registered, `gateway network found` refuses.
+        """
         ...
 
     def source(self, settings: Any, network: NetworkId) -> Source: ...
