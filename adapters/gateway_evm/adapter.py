@@ -46,7 +46,7 @@ _FINALITY: Final = {
 
 
 class EvmAdapter:
-    """See `gateway.spi.Adapter`."""
+    """A network that speaks Ethereum's JSON-RPC, with a contract that holds the records."""
 
     kind: Final = KIND
     settings: type[msgspec.Struct] = EvmSettings
