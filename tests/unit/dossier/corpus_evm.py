@@ -16,6 +16,7 @@ from gateway.proofs import cbor, evm, patricia
 from gateway.proofs.keccak import keccak256
 from gateway.spi import Basis, Evidence
 from gateway.trust.registry import Registry
+from gateway_evm import entry as entries
 from gateway_evm.verifier import EvmReceiptVerifier
 from tests.unit.dossier.corpus import (
     LONG_AGO,
@@ -220,6 +221,35 @@ def _() -> Case:
 @case("evm.record.hash")
 def _() -> Case:
     return with_own(mark=sha(b"another mark"))
+
+
+@case("evm.time")
+def _() -> Case:
+    tomorrow = int(GOOD.now.timestamp()) + 86_400
+    return with_documents(msgspec.structs.replace(HEADER, timestamp=tomorrow).encode(), _BRANCH)
+
+
+@case("evm.withdrawn")
+def _() -> Case:
+    """An entry that withdraws, and the contract's own event for it; but not what it withdraws."""
+    own: dict[str, Any] = {**RECORDED.record.evidence.own, "withdrawn": True, "supersedes": None}
+    native = RECORDED.record.native
+    entry = entries.Entry(**{**own, "path": tuple(own["path"])}, format=native.format, body=native.content)
+    logs = list(RECEIPT.logs)
+    log = logs[PLACE["log"]]
+    logs[PLACE["log"]] = msgspec.structs.replace(
+        log,
+        topics=(entries.WITHDRAWN, *log.topics[1:]),
+        data=log.data[:32] + entries.hash_of(entries.pack(entry)),
+    )
+    trie = patricia.build([(_KEY, msgspec.structs.replace(RECEIPT, logs=tuple(logs)).encode())])
+    header = msgspec.structs.replace(HEADER, receipts_root=trie.root).encode()
+    branch = cbor.encode(list(trie.branch(_KEY)))
+    place = {**PLACE, "block": keccak256(header)}
+    shown = evidence(
+        own=own, extraction={"source": RECORDED.record.source, "locus": place}, shared=(sha(header), sha(branch))
+    )
+    return about(shown, by_digest(header, branch), binding={"revision": 2, "withdrawn": True})
 
 
 def another(number: int) -> Case:
