@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -66,6 +66,22 @@ def _wrong(subject: str, error: GatewayError) -> Diagnosis:
     return Diagnosis(subject, False, f"{error.detail}" + (f" (at {error.where})" if error.where else ""), error.hint)
 
 
+_SUBJECTS: Final = {
+    "config.no-registry": "registry",
+    "registry": "registry",
+    "keys": "keys",
+    "file.exposed": "keys",
+    "route": "routes",
+    "config.unknown-record": "routes",
+    "mapping": "formats",
+}
+"""What a fault is about, by its code or by the part that its code begins with."""
+
+
+def _subject(error: GatewayError) -> str:
+    return _SUBJECTS.get(error.code) or _SUBJECTS.get(error.code.partition(".")[0], "keys and registry")
+
+
 def _parts(read: Config) -> list[Diagnosis]:
     """Keys, registry, formats and conditions: all that `run` puts together before it opens anything else."""
     from gateway.assemble import assemble, open_registry
@@ -73,7 +89,7 @@ def _parts(read: Config) -> list[Diagnosis]:
     try:
         assembly = assemble(read)
     except ConfigError as error:
-        return [_wrong("keys and registry", each) for each in (error, *error.others)]
+        return [_wrong(_subject(each), each) for each in (error, *error.others)]
     registry = open_registry(read)
     pinned = "pinned" if read.document.registry.fingerprint else "not pinned: believed as it is"
     lines = [

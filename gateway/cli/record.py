@@ -272,14 +272,20 @@ def release(numbers: tuple[str, ...], reason: str, config_file: Path, as_json: b
 
 
 def order(read: Config, verb: str, targets: tuple[str, ...] | list[str], reason: str, *, as_json: bool) -> None:
-    """Asks for something, of the gateway that runs or of the database, and says what comes of it."""
+    """Asks for something, of the gateway that runs or of the database, and says what comes of it.
+
+    Raises SystemExit(1) where one of the targets is not there or nothing is to be done about it.
+    """
     from gateway.assemble import database_url
     from gateway.store.drafts import micros
     from gateway.store.orders import give
 
     results = give(database_url(read), verb, list(targets), reason, micros(datetime.now(UTC)))
+    well = all(each.well for each in results)
     if as_json:
-        emit({"verb": verb, "results": dict(zip(targets, results, strict=True))})
-        return
-    for target, result in zip(targets, results, strict=True):
-        click.echo(f"{short(target, 16)}: {result}")
+        emit({"verb": verb, "ok": well, "results": dict(zip(targets, (each.said for each in results), strict=True))})
+    else:
+        for target, result in zip(targets, results, strict=True):
+            click.echo(f"{mark(result.well)} {short(target, 16)}: {result.said}")
+    if not well:
+        raise SystemExit(1)

@@ -20,7 +20,7 @@ from gateway.store.database import Database, check_schema, open_engine
 from gateway.store.intake import CONFLICT, note
 from gateway.store.schema import DeliveryState
 
-__all__ = ["Done", "Order", "carry_out", "give", "open_orders", "settle"]
+__all__ = ["Done", "Order", "Told", "carry_out", "give", "open_orders", "settle"]
 
 UNKNOWN_TARGET = fault(
     "store.unknown-target",
@@ -49,6 +49,17 @@ class Done:
     deliver_to: tuple[int, ...] = ()
     read_from: tuple[int, ...] = ()
     entry: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Told:
+    """What is to be said to whoever gave an order. `well` is False where it could not be carried out."""
+
+    well: bool
+    said: str
+
+
+UNDER_WAY: Final = Told(True, "the running gateway does it within a second")
 
 
 def open_orders(connection: Connection) -> list[Order]:
@@ -109,9 +120,9 @@ def _release(connection: Connection, order: Order) -> Done:
     return Done("to be tried again", entry=int(found))
 
 
-def give(url: str, verb: str, targets: Sequence[str], reason: str, now: int) -> list[str]:
+def give(url: str, verb: str, targets: Sequence[str], reason: str, now: int) -> list[Told]:
     """Ask for something. Where no gateway runs it is done at once (all but `release`, which needs the gateway's keys);
-    returns a sentence for each target. Raises InputError for a wrong target, StoreError for the database."""
+    returns what came of each target. Raises InputError for a wrong target, StoreError for the database."""
     if verb not in VERBS:
         raise InputError(UNKNOWN_TARGET, f"{verb!r} is none of {', '.join(VERBS)}", where=verb)
     engine = open_engine(url)
@@ -119,10 +130,12 @@ def give(url: str, verb: str, targets: Sequence[str], reason: str, now: int) -> 
         check_schema(engine)
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            connection.execute(
-                sa.insert(t.orders),
-                [{"at": now, "verb": verb, "target": target, "reason": reason} for target in targets],
-            )
+            given = [
+                connection.execute(
+                    sa.insert(t.orders).values(at=now, verb=verb, target=target, reason=reason).returning(t.orders.c.id)
+                ).scalar_one()
+                for target in targets
+            ]
             connection.exec_driver_sql("COMMIT")
     finally:
         engine.dispose()
@@ -131,23 +144,26 @@ def give(url: str, verb: str, targets: Sequence[str], reason: str, now: int) -> 
     except StoreError as error:
         if error.code != "store.in-use":
             raise
-        return ["the running gateway does it within a second"] * len(targets)
+        return [UNDER_WAY] * len(targets)
     try:
-        return database.write_now(lambda connection: _all(connection, now))
+        told = database.write_now(lambda connection: _all(connection, now))
     finally:
         database.close()
+    # One that is open no longer was taken by a gateway that ran until just now.
+    return [told.get(row, UNDER_WAY) for row in given]
 
 
-def _all(connection: Connection, now: int) -> list[str]:
-    told = []
+def _all(connection: Connection, now: int) -> dict[int, Told]:
+    """Carry out every open order, those that an earlier command left open too; what came of each, by its row."""
+    told = {}
     for order in open_orders(connection):
         try:
-            result = carry_out(connection, order, now).result
+            said = Told(True, carry_out(connection, order, now).result)
             if order.verb == "release":
-                told.append("done when the gateway runs next")
+                told[order.row] = Told(True, "done when the gateway runs next")
                 continue
         except InputError as error:
-            result = str(error)
-        settle(connection, order, result, now)
-        told.append(result)
+            said = Told(False, str(error))
+        settle(connection, order, said.said, now)
+        told[order.row] = said
     return told

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from gateway.errors import Broken, MappingError, Permanent, fault
 from gateway.spi import Absent, Conflict, Pending, Refused, Void, delivery_key
 from gateway.store import schema as t
-from gateway.store.orders import give
+from gateway.store.orders import Told, give
 from gateway_sandbox.office import own_record, write
 from tests.journey.conftest import events, rows, running, settle, states, until
 from tests.journey.fickle import AWAY, FickleAdapter, failing
@@ -96,7 +96,7 @@ async def test_a_skip_frees_the_lane_and_is_seen_downstream(world: World) -> Non
     await settle(world)
     [key] = parked(world)
     assert give(world.database, "skip", [key], "the office withdrew the title", NOW) == [
-        "skipped; 2 behind it set free"
+        Told(True, "skipped; 2 behind it set free")
     ]
     await settle(world)
     assert states(world) == {"landed": 2, "skipped": 1}
@@ -121,14 +121,14 @@ async def test_orders_reach_a_gateway_that_runs(world: World) -> None:
 
 async def test_a_wrong_order_says_so(world: World) -> None:
     await settle(world)
-    assert "64 hexadecimal digits" in give(world.database, "retry", ["xyz"], "", NOW)[0]
-    assert "no delivery has this key" in give(world.database, "skip", ["ab" * 32], "", NOW)[0]
-    assert "no source of this network stands still" in give(world.database, "resume", ["xa"], "", NOW)[0]
-    assert "nothing in quarantine" in give(world.database, "release", ["12"], "", NOW)[0]
+    assert "64 hexadecimal digits" in give(world.database, "retry", ["xyz"], "", NOW)[0].said
+    assert "no delivery has this key" in give(world.database, "skip", ["ab" * 32], "", NOW)[0].said
+    assert "no source of this network stands still" in give(world.database, "resume", ["xa"], "", NOW)[0].said
+    assert "nothing in quarantine" in give(world.database, "release", ["12"], "", NOW)[0].said
     await world["xa"].write(application("XA", 1))
     await settle(world)
     [entry] = world["xb"].foreign()
-    assert "store.not-parked" in give(world.database, "retry", [entry.leaf.key.hex()], "", NOW)[0]
+    assert "store.not-parked" in give(world.database, "retry", [entry.leaf.key.hex()], "", NOW)[0].said
 
 
 async def test_a_key_that_stands_with_other_content_is_a_conflict(world: World) -> None:

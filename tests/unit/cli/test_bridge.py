@@ -45,9 +45,9 @@ def test_check_says_that_all_works(bridge: Path, gateway: Command) -> None:
     ("spoil", "subject", "cure"),
     [
         (lambda folder: (folder / "state" / "gateway.db").unlink(), "database", "gateway migrate"),
-        (lambda folder: (folder / "keys.jwe").unlink(), "keys and registry", "gateway keys new"),
-        (lambda folder: (folder / "keys.jwe").chmod(0o644), "keys and registry", "chmod 600"),
-        (lambda folder: (folder / "registry.json").unlink(), "keys and registry", "registrar"),
+        (lambda folder: (folder / "keys.jwe").unlink(), "keys", "gateway keys new"),
+        (lambda folder: (folder / "keys.jwe").chmod(0o644), "keys", "chmod 600"),
+        (lambda folder: (folder / "registry.json").unlink(), "registry", "registrar"),
         (lambda folder: (folder / "xa.ledger").unlink(), "xa ledger file", "gateway network found"),
     ],
 )  # fmt: skip
@@ -203,6 +203,11 @@ def test_what_no_mapping_takes_is_in_quarantine_and_its_neighbours_pass(bridge: 
     assert "gateway record release" in told
     number = str(said.json["quarantine"][0]["number"])
     assert gateway("record", "release", number, "--json").code == 0
+    # an order that waits for the gateway does not answer for the one after it
+    again = gateway("record", "release", number, "77", "--json")
+    assert again.code == 1
+    assert "when the gateway runs next" in again.json["results"][number]
+    assert "nothing in quarantine" in again.json["results"]["77"]
 
 
 def test_orders_name_what_is_not_there(bridge: Path, gateway: Command) -> None:
@@ -212,8 +217,10 @@ def test_orders_name_what_is_not_there(bridge: Path, gateway: Command) -> None:
         ["network", "resume", "xa"],
     ):
         said = gateway(*order)
-        assert said.code == 0
-        assert "store.unknown-target" in said.out or "no " in said.out
+        assert said.code == 1
+        assert "✗" in said.out
+        assert "store.unknown-target" in said.out
+        assert not gateway(*order, "--json").json["ok"]
 
 
 # ── run ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
