@@ -167,6 +167,12 @@ def _planned(
     formats = {each.format for each in MappingLibrary.shipped().all()}
     planned = []
     for name, (kind, where) in places.items():
+        if re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name) is None:
+            raise click.BadParameter(
+                f"{name!r} is no name of a network: lower-case letters, digits and dashes, a letter first",
+                param_hint="--network",
+            )
+        adapter(kind, where=f"--network {name}={kind}")
         code = codes.get(name) or (name.upper() if len(name) == 2 and name.isalpha() else "")
         if not code:
             raise click.UsageError(f"which office is {name}? --office {name}=CODE, its WIPO ST.3 code")
