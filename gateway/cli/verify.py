@@ -179,7 +179,8 @@ def _tell(verdict: Any) -> None:
     _headline(verdict, sentences.summary(verdict))
     for line in (*sentences.about(verdict), *sentences.judged(verdict)):
         click.echo(f"  {line}")
-    click.echo()
+    if verdict.claims:
+        click.echo()
     told: set[str | None] = set()
     for finding in verdict.claims:
         mark = _MARKS[finding.outcome]

@@ -161,9 +161,15 @@ def _time(when: datetime) -> str:
     return when.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def _count(number: int, of: str) -> str:
+    return f"{number} {of}" if number == 1 else f"{number} {of}s"
+
+
 def _age(age: timedelta) -> str:
     if age < timedelta(0):
         return "later than the time to judge at"
+    if age < timedelta(hours=2):
+        return f"{_count(int(age.total_seconds() // 60), 'minute')} old"
     if age < timedelta(days=2):
         return f"{int(age.total_seconds() // 3600)} hours old"
     if age < timedelta(days=730):
