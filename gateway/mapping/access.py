@@ -116,6 +116,18 @@ def putter(path: Path, kind: type[list[Any] | tuple[Any, ...]]) -> Put:
 
         return put_one
 
+    if len(steps) == 1 and not steps[0][1] and not last_wraps:
+        first = steps[0][0]
+
+        def put_two(scope: dict[str, Any], value: Any) -> None:
+            held = scope.get(first)
+            if held is None:
+                scope[first] = {last: value}
+            else:
+                held[last] = value
+
+        return put_two
+
     def put(scope: dict[str, Any], value: Any) -> None:
         holder = scope
         for name, wraps in steps:

@@ -309,7 +309,7 @@ def _bytes(tree: Any) -> bytes:
 
 
 def _error(refusal: Refusal, side: str, record: int | None = None) -> MappingError:
-    where = pointer(refusal.place)
+    where = pointer(refusal.place)[:300]
     told = f"{side} {record}" if record is not None else side
     return MappingError(
         refusal.kind, refusal.detail or refusal.kind.summary, where=f"{told}: {where}" if where else told

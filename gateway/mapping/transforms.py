@@ -255,10 +255,14 @@ def _ascii(argument: str, _tables: Mapping[str, Table]) -> Transform:
             raise Unfit(f"not {size} bytes")
         return str(unpack(value))
 
+    @lru_cache(maxsize=1024)
+    def pack(value: str) -> str:
+        return "0x" + value.encode("ascii").ljust(size, b"\0").hex()
+
     def write(value: Any) -> str:
         if len(_text(value)) > size or not value.isascii() or not value.isprintable():
             raise Unfit(f"not up to {size} printable ASCII characters")
-        return "0x" + str(value).encode("ascii").ljust(size, b"\0").hex()
+        return str(pack(value))
 
     return Transform("ascii", argument, read, write, "narrow")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from gateway.errors import InputError, LimitError, fault
 from gateway.mapping.formats import LIMIT, TOO_LARGE
@@ -32,6 +32,7 @@ SCHEMA = fault(
 VALUE = fault("abi-record.value", "A value does not fit the struct.", "The member and its type are named.")
 
 Convert = Callable[[Any], Any]
+_Converters = tuple[Convert, Convert, Convert, Any]
 
 
 Absent = Mapping[tuple[str, ...], Any]
@@ -42,8 +43,10 @@ class _Struct:
     def __init__(self, entry: Mapping[str, Any], absent: Absent) -> None:
         self.name: str = entry["name"]
         self.kind = abi.from_components(entry)
+        # what abi.encode and abi.decode make of one argument, made once
+        self.argument = abi.from_components({"type": "tuple", "components": [entry]})
         self.selector = keccak256(f"{self.name}{self.kind.text}".encode("ascii"))[:4]
-        self.to_tree, self.from_tree, _ = _converters(entry, (self.name,), absent)
+        self.to_tree, self.from_tree, self.fill, _ = _converters(entry, (self.name,), absent)
 
 
 class AbiFormat:
@@ -73,17 +76,21 @@ class AbiFormat:
         struct = self._by_selector.get(content[:4])
         if struct is None:
             raise InputError(UNKNOWN, f"it begins with 0x{content[:4].hex()}")
-        (value,) = abi.decode((struct.kind,), content[4:], limit=LIMIT)
+        (value,), end = struct.argument.decode(content[4:], 0)
+        if end != len(content) - 4:
+            raise InputError(
+                abi.NOT_CANONICAL, f"{len(content) - 4 - end} bytes follow the values", where=f"byte {end + 4}"
+            )
         return {struct.name: struct.to_tree(value)}
 
     def complete(self, tree: Any) -> Any:
         struct = self._struct(tree)
-        return {struct.name: struct.to_tree(struct.from_tree(tree[struct.name]))}
+        return {struct.name: struct.fill(tree[struct.name])}
 
     def encode(self, tree: Any) -> tuple[bytes, Any]:
         struct = self._struct(tree)
         value = struct.from_tree(tree[struct.name])
-        content = struct.selector + abi.encode((struct.kind,), (value,))
+        content = struct.selector + struct.argument.encode((value,))
         if len(content) > LIMIT:
             raise LimitError(TOO_LARGE, f"{len(content)} bytes, at most {LIMIT} are written")
         return content, {struct.name: struct.to_tree(value)}
@@ -94,23 +101,26 @@ class AbiFormat:
         return self.structs[name]
 
 
-def _converters(entry: Mapping[str, Any], names: tuple[str, ...], absent: Absent) -> tuple[Convert, Convert, Any]:
-    """To the tree, from the tree, and the value that stands for nothing."""
+def _converters(entry: Mapping[str, Any], names: tuple[str, ...], absent: Absent) -> _Converters:
+    """To the tree, from the tree, a tree with its missing members, and the value that stands for nothing."""
     kind = entry.get("type")
     where = ".".join(names)
     if not isinstance(kind, str):
         raise InputError(SCHEMA, "a member without a type", where=where)
     if kind.endswith("]"):
         base, _, count = kind[:-1].rpartition("[")
-        to_item, from_item, nothing = _converters({**entry, "type": base}, names, absent)
-        return _list_converters(to_item, from_item, nothing, int(count) if count else None, where)
+        to_item, from_item, fill_item, nothing = _converters({**entry, "type": base}, names, absent)
+        return _list_converters(to_item, from_item, fill_item, nothing, int(count) if count else None, where)
     if kind == "tuple":
         return _struct_converters(entry, names, absent)
     if kind.startswith("bytes") or kind == "address":
         size = 20 if kind == "address" else int(kind[5:] or 0)
-        return _hex, _from_hex(where, size), absent.get(names, "0x" + "00" * size)
+        return _hex, _from_hex(where, size), _same, absent.get(names, "0x" + "00" * size)
     zero: Any = {"string": "", "bool": False}.get(kind, 0)
-    return _same, _same, absent.get(names, zero)
+    return _same, _same, _same, absent.get(names, zero)
+
+
+_MISSING: Final = object()
 
 
 def _same(value: Any) -> Any:
@@ -137,8 +147,8 @@ def _from_hex(where: str, size: int) -> Convert:
 
 
 def _list_converters(
-    to_item: Convert, from_item: Convert, nothing: Any, size: int | None, where: str
-) -> tuple[Convert, Convert, Any]:
+    to_item: Convert, from_item: Convert, fill_item: Convert, nothing: Any, size: int | None, where: str
+) -> _Converters:
     def to_tree(value: Any) -> Any:
         return [to_item(item) for item in value]
 
@@ -147,19 +157,23 @@ def _list_converters(
             raise InputError(VALUE, "not a list", where=where)
         return [from_item(item) for item in value]
 
-    if to_item is _same:
-        return list, from_tree, [nothing] * (size or 0)
-    return to_tree, from_tree, [nothing] * (size or 0)
+    def fill(value: Any) -> Any:
+        return [fill_item(item) for item in value]
+
+    return (
+        list if to_item is _same else to_tree,
+        from_tree,
+        _same if fill_item is _same else fill,
+        [nothing] * (size or 0),
+    )
 
 
-def _struct_converters(
-    entry: Mapping[str, Any], names: tuple[str, ...], absent: Absent
-) -> tuple[Convert, Convert, Any]:
+def _struct_converters(entry: Mapping[str, Any], names: tuple[str, ...], absent: Absent) -> _Converters:
     where = ".".join(names)
     components = entry.get("components")
     if not isinstance(components, list) or not components:
         raise InputError(SCHEMA, "a tuple without components", where=where)
-    members: list[tuple[str, Convert, Convert, Any]] = []
+    members: list[tuple[str, Convert, Convert, Convert, Any]] = []
     for component in components:
         name = component.get("name") if isinstance(component, dict) else None
         if not isinstance(name, str) or not name:
@@ -168,16 +182,24 @@ def _struct_converters(
     known = frozenset(name for name, *_ in members)
     if len(known) != len(members):
         raise InputError(SCHEMA, "one name twice", where=where)
-    readers = tuple((name, None if to is _same else to) for name, to, _, _ in members)
+    readers = tuple((name, None if to is _same else to) for name, to, *_ in members)
 
     def to_tree(value: Any) -> Any:
         return {name: item if to is None else to(item) for (name, to), item in zip(readers, value, strict=True)}
 
-    writers = tuple((name, back, nothing) for name, _, back, nothing in members)
+    writers = tuple((name, back, nothing) for name, _, back, _, nothing in members)
+    fillers = tuple((name, None if fill is _same else fill, nothing) for name, _, _, fill, nothing in members)
 
     def from_tree(value: Any) -> Any:
         if type(value) is not dict or not known.issuperset(value):
             raise InputError(VALUE, "not an object with the struct's members", where=where)
         return tuple([back(value.get(name, nothing)) for name, back, nothing in writers])
 
-    return to_tree, from_tree, {name: nothing for name, _, _, nothing in members}
+    def fill(value: Any) -> Any:
+        made = {}
+        for name, fill_member, nothing in fillers:
+            found = value.get(name, _MISSING)
+            made[name] = nothing if found is _MISSING else found if fill_member is None else fill_member(found)
+        return made
+
+    return to_tree, from_tree, fill, {name: nothing for name, *_, nothing in members}
