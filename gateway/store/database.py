@@ -106,6 +106,8 @@ def check_schema(engine: Engine) -> None:
         if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
             raise StoreError(UNVERSIONED, where=str(path or engine.url)) from error
         raise StoreError(UNUSABLE, str(error.orig), where=str(path or engine.url)) from error
+    if found is None:
+        raise StoreError(UNVERSIONED, where=str(path or engine.url))
     if found != schema.SCHEMA:
         kind = OLDER if str(found) < schema.SCHEMA else NEWER
         raise StoreError(

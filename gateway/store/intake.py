@@ -388,8 +388,9 @@ class Intake:
         for draft in arrival.entries:
             row = known.get(draft.locus)
             if row is None:
-                before = here.setdefault(draft.locus, draft.source.native.content)
-                if before is draft.source.native.content:
+                before = here.get(draft.locus)
+                if before is None:
+                    here[draft.locus] = draft.source.native.content
                     fresh.append(draft)
                     continue
                 same = before == draft.source.native.content
