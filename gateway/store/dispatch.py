@@ -381,7 +381,7 @@ def settle_held(connection: Connection, destination: int) -> int:
         lanes = _lanes(row)
         if any(lane in blocked and blocked[lane] < row.id for lane in lanes):
             for lane in lanes:
-                blocked.setdefault(lane, row.id)
+                blocked[lane] = min(row.id, blocked.get(lane, row.id))
         else:
             free.append(row.id)
     _move(connection, free, DeliveryState.WAITING)
