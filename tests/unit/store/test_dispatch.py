@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +145,7 @@ def test_a_skip_is_told_once(store: Store) -> None:
     assert state(store) == [DeliveryState.SKIPPED, DeliveryState.WAITING]
 
 
-@cache
+@pytest.fixture(scope="module")
 def empty(tmp_path_factory: Any) -> Path:
     """A migrated database to copy: migrating takes longer than all the rest."""
     made: Path = tmp_path_factory.mktemp("empty") / "g.db"
@@ -160,11 +159,11 @@ lanes = st.lists(st.sets(st.sampled_from("abcd"), min_size=1, max_size=3), min_s
 @settings(max_examples=60)
 @given(lanes, st.data())
 def test_held_is_exactly_what_a_parked_one_stands_before(
-    tmp_path_factory: Any, about: list[set[str]], data: Any
+    tmp_path_factory: Any, empty: Path, about: list[set[str]], data: Any
 ) -> None:
     """Against the rule written down plainly: walk the deliveries in order, carry the blocked lanes along."""
     folder = tmp_path_factory.mktemp("held")
-    shutil.copy(empty(tmp_path_factory), folder / "g.db")
+    shutil.copy(empty, folder / "g.db")
     database = Database(f"sqlite:///{folder / 'g.db'}")
     try:
         store = Store(database)
