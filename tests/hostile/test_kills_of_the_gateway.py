@@ -17,7 +17,7 @@ from gateway.journey.crash import CRASH_POINTS, CRASHED
 from gateway.model.records import CommonRecord
 from gateway.store import schema as t
 from gateway.store.database import open_engine
-from gateway.store.orders import give
+from gateway.store.orders import Told, give
 from gateway.trust.signer import Ed25519Signer
 from gateway_sandbox.settings import SandboxSettings
 from tests.journey.nursery import Nursery
@@ -191,7 +191,7 @@ def test_the_points_where_a_source_stops(scene: Scene, point: str) -> None:
     scene.feed(4)
     assert scene.nursery.wait(scene.nursery.run("stop", crash_at=point)) == CRASHED
     scene.nursery.settle("stop")
-    assert give(scene.database, "resume", ["xa"], "mended", NOW) == ["reads again"]
+    assert give(scene.database, "resume", ["xa"], "mended", NOW) == [Told(True, "reads again")]
     scene.nursery.settle()
     scene.check()
 

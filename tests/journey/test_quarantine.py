@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from gateway.errors import MappingError, fault
 from gateway.spi import Batch, Limits, NativeRecord, SourceFault
 from gateway.store import schema as t
-from gateway.store.orders import give
+from gateway.store.orders import Told, give
 from gateway_sandbox.ledger import Ledger
 from tests.journey.conftest import count, events, quarantined, rows, running, settle, states, until
 from tests.journey.fickle import FickleAdapter
@@ -68,7 +68,9 @@ async def test_a_record_out_of_quarantine_goes_on(world: World) -> None:
     assert quarantined(world) == ["journey.too-large"]
 
     [number] = entry_numbers(world)
-    assert give(world.database, "release", [number], "the limit was raised", NOW) == ["done when the gateway runs next"]
+    assert give(world.database, "release", [number], "the limit was raised", NOW) == [
+        Told(True, "done when the gateway runs next")
+    ]
     await settle(world)
     assert quarantined(world) == ["journey.too-large"], "the limit is as it was"
 
@@ -87,7 +89,9 @@ async def test_an_order_reaches_a_running_gateway(world: World) -> None:
     world.limits = Limits()
     async with running(world):
         [number] = entry_numbers(world)
-        assert give(world.database, "release", [number], "", NOW) == ["the running gateway does it within a second"]
+        assert give(world.database, "release", [number], "", NOW) == [
+            Told(True, "the running gateway does it within a second")
+        ]
         await until(lambda: len(world["xb"].foreign()) == 1)
 
 
@@ -128,7 +132,7 @@ async def test_what_a_source_cannot_read_is_told(world: World) -> None:
     assert quarantined(world) == ["tests.unreadable"]
     assert len(world["xb"].foreign()) == 1
     [number] = entry_numbers(world)
-    assert "nothing that could be tried again" in give(world.database, "release", [number], "", NOW)[0]
+    assert "nothing that could be tried again" in give(world.database, "release", [number], "", NOW)[0].said
 
 
 def forged(change) -> FickleAdapter:
@@ -207,7 +211,7 @@ async def test_a_stopped_source_goes_on_where_it_stood_once_a_person_says_so(tmp
     assert {one.name: one.reading for one in gateway.health().networks}["xa"] == "stopped", "a restart is no person"
 
     world["xa"].adapter = honest
-    assert give(world.database, "resume", ["xa"], "the node was mended", NOW) == ["reads again"]
+    assert give(world.database, "resume", ["xa"], "the node was mended", NOW) == [Told(True, "reads again")]
     await settle(world)
     assert len(world["xb"].foreign()) == 2
     assert count(world, t.entries, t.entries.c.state == t.EntryState.SEALED) == 2
@@ -290,7 +294,7 @@ async def test_other_bytes_at_a_place_that_was_read_are_a_conflict(world: World)
     assert states(world) == {"landed": 2}
     assert len(world["xb"].foreign()) == 2
     [number] = entry_numbers(world)
-    assert "it stays" in give(world.database, "release", [number], "", NOW)[0]
+    assert "it stays" in give(world.database, "release", [number], "", NOW)[0].said
 
 
 async def test_mapping_errors_of_any_kind_are_told_by_code(world: World) -> None:
