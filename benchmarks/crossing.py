@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -50,7 +50,9 @@ def measure(mode: str = "quick") -> list[dict[str, Any]]:
     return [*sustained(RECORDS[mode], mode), *latency(LIVE_SECONDS[mode], mode)]
 
 
-def figure(name: str, value: float, unit: str, mode: str, target: str | None = None, holds: bool | None = None) -> dict:
+def figure(
+    name: str, value: float, unit: str, mode: str, target: str | None = None, holds: bool | None = None
+) -> dict[str, Any]:
     return {"name": name, "value": value, "unit": unit, "target": target, "holds": holds, "mode": mode}
 
 
@@ -210,11 +212,11 @@ async def _latency(world: World, seconds: float, rate: int, mode: str) -> list[d
     task = asyncio.create_task(gateway.run(stop))
     waits: list[float] = []
     child = gateway.metrics.sent_on.labels("xb")
-    observe: Callable[[float], None] = child.observe
+    observe = child.observe
 
-    def seen(wait: float) -> None:
-        waits.append(wait)
-        observe(wait)
+    def seen(amount: float, exemplar: dict[str, str] | None = None) -> None:
+        waits.append(amount)
+        observe(amount, exemplar)
 
     child.observe = seen  # type: ignore[method-assign]  # each wait as it is, not the bucket that it falls into
     many = int(seconds * rate)
@@ -222,7 +224,7 @@ async def _latency(world: World, seconds: float, rate: int, mode: str) -> list[d
     writer.start()
     end = time.monotonic() + seconds * 3 + 30
     while gateway.metrics.landed.labels("xb")._value.get() < many and time.monotonic() < end:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # the counter is looked at as a monitoring system would
     stop.set()
     await task
     writer.join()

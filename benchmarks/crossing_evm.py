@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-for folder in (ROOT, ROOT / "adapters", ROOT / "benchmarks"):
+for folder in (ROOT, ROOT / "adapters"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-import raw_evm  # noqa: E402  # the tree must be on the path first
-import sqlalchemy as sa  # noqa: E402
+import sqlalchemy as sa  # noqa: E402  # the tree must be on the path first
 
+from benchmarks import raw_evm  # noqa: E402
 from gateway.journey.assembly import Assembly, NetworkPlan, RoutePlan  # noqa: E402
 from gateway.journey.gateway import Gateway  # noqa: E402
 from gateway.store import schema  # noqa: E402

@@ -65,8 +65,8 @@ def _refuse_tag(*_: object) -> Any:
 _NO_TAGS: Final = dict.fromkeys(
     (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799), _refuse_tag
 )
-"""Every tag that cbor2 reads by itself; integers beyond 64 bits (2, 3) are written as bytes here. Shared values (28, 29)
-above all: with them a hundred bytes name one list 2³² times, and whoever walks the value never comes back."""
+"""Every tag that cbor2 reads by itself; integers beyond 64 bits (2, 3) are written as bytes here. Above all shared
+values (28, 29): with them a hundred bytes name one list 2³² times, and whoever walks the value never comes back."""
 
 
 def _plain(value: Any, depth: int) -> None:
