@@ -107,7 +107,7 @@ async def drive(
         async def settle(digest: bytes) -> None:
             name = "0x" + digest.hex()
             try:
-                while (receipt := await call("eth_getTransactionReceipt", name)) is None:  # noqa: ASYNC110  # the event is the node's
+                while (receipt := await call("eth_getTransactionReceipt", name)) is None:  # the event is the node's
                     await asyncio.sleep(poll)
                 if receipt["status"] != "0x1":
                     raise RuntimeError(f"{name} failed")
