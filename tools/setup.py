@@ -95,9 +95,7 @@ def main() -> int:
     for step in steps:
         code = subprocess.run(step, check=False, env=environment).returncode
         if code:
-            say(
-                "pip did not succeed; what it printed above says why. pip must reach a package index."
-            )
+            say("pip did not succeed; what it printed above says why. pip must reach a package index.")
             return code
     stamp.write_text(wanted(lock), encoding="utf-8")
     say("done; the command is .venv/bin/gateway")

@@ -61,9 +61,7 @@ def _lists(
         if sorted(map(_text, given)) == sorted(map(_text, again)):
             _name(made, node, above, where, "reordered", record)
             return
-        for index, (ours, theirs) in enumerate(zip(given, again, strict=True)):
-            inside = node.step(index) if node is not None else None
-            _at(made, ours, theirs, inside, _nearest(inside, above), (*where, index), record)
+        _pairs(made, list(enumerate(zip(given, again, strict=True))), node, above, where, record)
         return
     if len(again) > len(given):
         _name(made, node, above, where, "added", record)
@@ -81,12 +79,36 @@ def _lists(
             _name(made, node, above, where, "narrowed", record)
             return
         kept = list(range(len(again)))
-    for index, entry in enumerate(given):
+    gone = [index for index in range(len(given)) if index not in kept]
+    before = len(made)
+    _pairs(made, [(index, (given[index], again[at])) for at, index in enumerate(kept)], node, above, where, record)
+    if any(loss.path == pointer(where) for loss in made[before:]):
+        return  # the list as a whole is named
+    for index in gone:
         inside = node.step(index) if node is not None else None
-        if index in kept:
-            _at(made, entry, again[kept.index(index)], inside, _nearest(inside, above), (*where, index), record)
-        else:
-            _name(made, inside, _nearest(inside, above), (*where, index), "dropped", record, entry_gone=True)
+        _name(made, inside, _nearest(inside, above), (*where, index), "dropped", record, entry_gone=True)
+
+
+def _pairs(
+    made: list[Loss],
+    pairs: list[tuple[int, tuple[Any, Any]]],
+    node: Node | None,
+    above: Node,
+    where: Place,
+    record: int,
+) -> None:
+    """Entry by entry; where entries that changed also changed places, the list as a whole is named."""
+    inner: list[Loss] = []
+    try:
+        for index, (ours, theirs) in pairs:
+            inside = node.step(index) if node is not None else None
+            _at(inner, ours, theirs, inside, _nearest(inside, above), (*where, index), record)
+    except Refusal:
+        if node is None or node.ground != "lost":
+            raise
+        inner = []
+        _name(inner, node, above, where, "narrowed", record)
+    made += inner
 
 
 def _text(entry: Any) -> bytes:
