@@ -69,7 +69,14 @@ def measured(path: Path, mode: str, scratch: Path) -> list[dict[str, Any]] | Non
         print(f"{path.stem}: failed ({done.returncode})", file=sys.stderr)
         return None
     figures: list[dict[str, Any]] = json.loads(result.read_text(encoding="utf-8"))
-    return [{key: figure.get(key) for key in KEYS} | {"mode": mode} for figure in figures]
+    return [_in_one_form(figure, mode) for figure in figures]
+
+
+def _in_one_form(figure: dict[str, Any], mode: str) -> dict[str, Any]:
+    """Every key, and nothing said to hold or not where nothing is asked."""
+    target = figure.get("target") or None
+    made = {key: figure.get(key) for key in KEYS}
+    return made | {"target": target, "holds": figure.get("holds") if target else None, "mode": mode}
 
 
 def _anvil() -> str | None:
