@@ -23,7 +23,7 @@ import msgspec
 import structlog
 from sqlalchemy.engine import Connection
 
-from gateway.errors import Broken, GatewayError, InputError, MappingError, Permanent, Transient, fault
+from gateway.errors import Broken, GatewayError, InputError, MappingError, Misuse, Permanent, Transient, fault
 from gateway.journey.assembly import DeliveryRules
 from gateway.journey.backoff import Backoff
 from gateway.journey.crash import crash_point
@@ -462,22 +462,30 @@ class Deliverer:
     async def _prepare(self, sink: Sink, ready: list[_Rendered]) -> tuple[list[Pickup], _Attempt | None]:
         """Have the sink make an attempt of as many as it takes, and store it. What is left comes in the next one."""
         backoff = self._backoff()
+        most = self._most
         while ready:
-            some = self._fitting(ready)
-            later = [each.pickup for each in ready[len(some) :]]
-            self._tell_skips(some)
-            outbounds = [each.outbound for each in some if each.outbound is not None]
+            some = self._fitting(ready, most)
             try:
                 if not self._can.idempotent:
-                    some, outbounds = await self._not_there_yet(sink, some)
-                    if not some:
-                        return later, None
-                prepared = await sink.prepare(outbounds, self._fence)
+                    there = await self._there_already(sink, some)
+                    if there:
+                        ready = [each for each in ready if each not in there]
+                        continue
+                self._tell_skips(some)
+                prepared = await sink.prepare(
+                    [each.outbound for each in some if each.outbound is not None], self._fence
+                )
             except Transient as error:
                 await self._wait(backoff, error)
                 continue
             except Broken:
                 raise
+            except Misuse:
+                # Each fits and all together do not, by a measure that capabilities cannot state: gas, for instance.
+                if len(some) == 1:
+                    raise
+                most = len(some) // 2
+                continue
             except Permanent as error:
                 if len(some) > 1 and not _names_one(error, some):
                     self._singly = len(some)
@@ -486,14 +494,15 @@ class Deliverer:
                 continue
             self._well()
             crash_point("deliver.prepared")
+            later = [each.pickup for each in ready[len(some) :]]
             return later, await self._store(some, prepared)
         return [], None
 
-    def _fitting(self, ready: list[_Rendered]) -> list[_Rendered]:
+    def _fitting(self, ready: list[_Rendered], most: int) -> list[_Rendered]:
         """As many as one attempt may hold by count and bytes; at least one."""
         some: list[_Rendered] = []
         room = self._can.batch_bytes
-        for each in ready[: self._most]:
+        for each in ready[:most]:
             assert each.outbound is not None  # those without were parked
             room -= len(each.outbound.native.content)
             if some and room < 0:
@@ -519,21 +528,20 @@ class Deliverer:
                     each.outbound = msgspec.structs.replace(outbound, supersedes=DeliveryKey(skips[-1].key))
                     break
 
-    async def _not_there_yet(self, sink: Sink, some: list[_Rendered]) -> tuple[list[_Rendered], list[Outbound]]:
+    async def _there_already(self, sink: Sink, some: list[_Rendered]) -> list[_Rendered]:
         """A network that would take a key twice is asked first: what it holds has landed, by whatever attempt."""
         found = await sink.find([DeliveryKey(each.pickup.key) for each in some])
         landed: list[tuple[int, dict[str, LocusValue]]] = []
-        left: list[_Rendered] = []
+        there: list[_Rendered] = []
         for each, outcome in zip(some, found, strict=True):
             if isinstance(outcome, Written):
                 landed.append((each.pickup.delivery, outcome.locus))
-            else:
-                left.append(each)
+                there.append(each)
         if landed:
             now = now_micros()
             await self._database.write(lambda connection: dispatch.landed_already(connection, landed, now))
             self._done(len(landed))
-        return left, [each.outbound for each in left if each.outbound is not None]
+        return there
 
     async def _unfit(self, ready: list[_Rendered], some: list[_Rendered], error: Permanent) -> list[_Rendered]:
         """The sink says that one record can never be taken: that one is parked."""

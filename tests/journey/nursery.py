@@ -22,6 +22,7 @@ from gateway.errors import Permanent
 from gateway.journey import crash
 from gateway.journey.gateway import Gateway
 from gateway.spi import Position, Void
+from tests.journey.evm import evm_world
 from tests.journey.fickle import FickleAdapter
 from tests.journey.test_lanes import NEVER, Picky
 from tests.journey.world import World, both_ways, make_world
@@ -42,9 +43,12 @@ class Nursery:
         )
         self._read()  # it is warm
 
-    def make(self, folder: Path) -> None:
-        """A new world in this folder, for all that is run from now on."""
-        self._ask(do="make", folder=str(folder))
+    def make(self, folder: Path, node: str = "") -> str:
+        """A new world in this folder, for all that is run from now on; with a register on the EVM node at `node`.
+
+        Returns the contract's address there.
+        """
+        return str(self._ask(do="make", folder=str(folder), node=node))
 
     def _ask(self, **what: Any) -> Any:
         assert self._process.stdin is not None
@@ -148,9 +152,10 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         if asked["do"] == "make":
-            world = make_world(Path(asked["folder"]))
+            folder = Path(asked["folder"])
+            world = asyncio.run(evm_world(folder, asked["node"])) if asked["node"] else make_world(folder)
             world.assembly()  # makes the database
-            _say("made")
+            _say(world["xb"].settings.contract if asked["node"] else "")
         elif asked["do"] == "run":
             assert world is not None
             process = os.fork()

@@ -10,7 +10,7 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
-from gateway.errors import Broken, MappingError, Permanent, fault
+from gateway.errors import Broken, MappingError, Misuse, Permanent, fault
 from gateway.spi import Absent, Conflict, Pending, Refused, Void, delivery_key
 from gateway.store import schema as t
 from gateway.store.orders import Told, give
@@ -299,6 +299,20 @@ async def test_attempts_hold_no_more_than_the_network_takes(world: World) -> Non
     assert len(world["xb"].foreign()) == 23
     assert max(len(one.keys) for one in adapter.prepared) <= 4
     assert len(adapter.prepared) >= 8, "bytes count too"
+
+
+async def test_a_sink_that_cannot_take_so_many_at_once_is_given_fewer(world: World) -> None:
+    adapter = world["xb"].adapter = FickleAdapter()
+
+    async def measure(given) -> None:
+        if len(given) > 3:
+            raise Misuse(NEVER, "give fewer at once")
+
+    adapter.before_prepare = measure
+    await world["xa"].write(*[application("XA", number) for number in range(20)])
+    await settle(world)
+    assert states(world) == {"landed": 20}
+    assert max(len(one.keys) for one in adapter.prepared) <= 3
 
 
 async def test_a_broken_destination_parks_nothing(world: World) -> None:
