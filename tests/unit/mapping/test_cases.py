@@ -17,7 +17,7 @@ from gateway.model.context import undefined_terms
 
 FOLDERS = sorted(path.parent for path in shipped_folder().glob("*/mapping.toml"))
 CASES = [(folder, case) for folder in FOLDERS for case in find(folder)]
-REAL = Path("/work/shared/data/uspto-odp")
+REAL = shipped_folder().parents[1] / "shared" / "data" / "uspto-odp"
 
 
 @pytest.mark.parametrize("folder, case", CASES, ids=[f"{folder.name}-{case.name}" for folder, case in CASES])
