@@ -14,10 +14,10 @@ from gateway.trust.signer import Signer
 __all__ = ["Assembly", "DeliveryRules", "NetworkPlan", "RoutePlan"]
 
 
-def processors() -> int:
-    """How many workers are of use: as many as there are processors, four at most, none where there is but one."""
+def spare_processors() -> int:
+    """How many processors there are beside the one that the gateway itself is on, four at most."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if count < 2 else min(4, count)
+    return max(0, min(4, count - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +95,4 @@ class Assembly:
     verifiers: Mapping[str, Verifier]
     delivery: DeliveryRules = field(default_factory=DeliveryRules)
     limits: Limits = field(default_factory=Limits)
-    workers: int = field(default_factory=processors)
+    workers: int = field(default_factory=spare_processors)

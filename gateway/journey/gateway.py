@@ -475,7 +475,10 @@ class Gateway:
         )
 
     def _formats_from(self, name: str) -> list[str]:
-        """The formats of the networks that a route leads to from this one."""
+        """The formats of the networks that a route leads to from this one, where there are workers enough to put
+        records into them as well. With one worker, it and the gateway's own process have about as much to do."""
+        if self.assembly.workers < 2:
+            return []
         to = {other for route in self._routes if route.origin == name for other in route.to}
         formats = {each.writes for each in self.assembly.networks if each.name in to and each.writes is not None}
         return sorted(formats)
