@@ -220,7 +220,8 @@ def test_an_application_with_its_events_comes_back_less_the_loss_report(records:
         assert_less_the_losses(ODP, records)
     except MappingError as error:
         # a transfer that says nothing of itself leaves no trace in the answer: it is refused, never dropped
-        assert error.code == "mapping.unreadable"
+        if error.code != "mapping.unreadable":
+            raise
         assert any(isinstance(one, OwnershipTransfer) and not one.assignor_bag for one in records)
 
 
