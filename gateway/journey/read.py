@@ -7,6 +7,7 @@ by asking again is asked again; where the network contradicts itself or its anch
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,8 @@ RETRACTED = fault(
     "What they said was withdrawn where it had gone. Find out what happened, then `gateway network resume NAME`.",
 )
 
+_AHEAD = 2
+"""Batches that are worked on at once, in order: while one is, the next is on its way to a worker."""
 _INLINE = 4
 """Batches of so many records are worked through in the event loop; larger ones by a worker."""
 
@@ -91,34 +94,51 @@ class Reader:
 
     async def _follow(self, batches: AsyncIterator[Batch]) -> None:
         commit: asyncio.Task[None] | None = None
-        coming: asyncio.Future[Batch | None] = asyncio.ensure_future(_next(batches))
+        coming: asyncio.Future[Batch | None] | None = asyncio.ensure_future(_next(batches))
+        works: deque[tuple[Batch, asyncio.Task[list[Worked]]]] = deque()
+        failure: Exception | None = None
         try:
             while True:
+                waited: list[asyncio.Future[Any]] = []
                 if commit is not None:
-                    waited: set[asyncio.Future[Any]] = {coming, commit}
-                    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-                    if commit.done():
-                        await commit
-                        commit = None
-                batch = await coming
-                if batch is None:
-                    if commit is not None:
-                        await commit
+                    waited.append(commit)
+                elif works:
+                    waited.append(works[0][1])
+                if coming is not None and len(works) < _AHEAD:
+                    waited.append(coming)
+                if not waited:
+                    if failure is not None:
+                        raise failure
                     return
-                crash_point("ingest.read")
-                self.working += 1
-                coming = asyncio.ensure_future(_next(batches))
-                arrival = self.ingest.arrival(self.source_row, self.source_name, batch, await self._work(batch))
-                crash_point("ingest.sealed")
-                if commit is not None:
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+                if coming is not None and coming.done() and len(works) < _AHEAD:
+                    batch = None
+                    try:
+                        batch = coming.result()
+                    except Exception as error:  # noqa: BLE001  # what came before it is committed first
+                        failure = error
+                    coming = None
+                    if batch is not None:
+                        crash_point("ingest.read")
+                        self.working += 1
+                        works.append((batch, asyncio.create_task(self._work(batch))))
+                        coming = asyncio.ensure_future(_next(batches))
+                if commit is not None and commit.done():
                     await commit
-                commit = asyncio.create_task(self._commit(arrival))
-                if arrival.retracted_loci:
-                    await commit
-                    return
+                    commit = None
+                if commit is None and works and works[0][1].done():
+                    batch, work = works.popleft()
+                    arrival = self.ingest.arrival(self.source_row, self.source_name, batch, await work)
+                    crash_point("ingest.sealed")
+                    commit = asyncio.create_task(self._commit(arrival))
+                    if arrival.retracted_loci:
+                        await commit
+                        return
         finally:
-            coming.cancel()
-            await asyncio.gather(coming, *([commit] if commit is not None else []), return_exceptions=True)
+            left = [task for task in (coming, *(work for _, work in works)) if task is not None]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, *([commit] if commit is not None else []), return_exceptions=True)
             close = getattr(batches, "aclose", None)  # an async generator has it; what it waits for ends with it
             if close is not None:
                 await close()

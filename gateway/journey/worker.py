@@ -42,6 +42,8 @@ DIED = fault(
 
 _LENGTH: Final = 8
 _PIPE: Final = 1 << 20
+_DEPTH: Final = 2
+"""Tasks that a worker may have: one that it works on and one that waits in its pipe."""
 _LEAST: Final = 32
 """Fewer records than this for each worker are not worth being shared out."""
 
@@ -104,16 +106,14 @@ class Workers:
         self._benches = dict(benches)
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(_Answer).decode
-        self._free: list[_Worker] = []
         self._all: list[_Worker] = []
+        self._dead: list[_Worker] = []
         if count > 0 and hasattr(os, "fork") and threading.active_count() == 1:
             for _ in range(count):
                 worker = _fork(benches, self._all)
                 self._all.append(worker)
-            self._free = list(self._all)
         self._forked = frozenset(benches) if self._all else frozenset()
-        self._idle = asyncio.Semaphore(len(self._all)) if self._all else None
-        self._threads = ThreadPoolExecutor(max(1, len(self._all)), thread_name_prefix="work")
+        self._threads = ThreadPoolExecutor(max(1, _DEPTH * len(self._all)), thread_name_prefix="work")
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -150,29 +150,23 @@ class Workers:
         self, bench: str, records: Sequence[SourceRecord], shared: Mapping[bytes, bytes], now: datetime
     ) -> list[Worked]:
         loop = asyncio.get_running_loop()
-        if self._idle is not None and bench in self._forked:
-            async with self._idle:
-                if self._free:
-                    worker = self._free.pop()
-                    job = loop.run_in_executor(self._threads, self._ask, worker, bench, records, shared, now)
-                    try:
-                        answer = await asyncio.shield(job)
-                    except _Gone:
-                        self._all.remove(worker)
-                        log.error("worker died", code=DIED.code, process=worker.pid, left=len(self._all))
-                    except asyncio.CancelledError:
-                        job.add_done_callback(lambda done: self._back(worker, done))
-                        raise
-                    else:
-                        self._free.append(worker)
-                        if not answer.failed:
-                            return _made(answer)
+        if self._all and bench in self._forked:
+            worker = min(self._all, key=lambda each: each.load)
+            worker.load += 1
+            job = loop.run_in_executor(self._threads, self._ask, worker, bench, records, shared, now)
+            job.add_done_callback(lambda _: worker.done())
+            try:
+                answer = await job
+            except _Gone:
+                if worker in self._all:
+                    self._all.remove(worker)
+                    self._dead.append(worker)
+                    worker.end()
+                    log.error("worker died", code=DIED.code, process=worker.pid, left=len(self._all))
+            else:
+                if not answer.failed:
+                    return _made(answer)
         return await loop.run_in_executor(self._threads, self._benches[bench].work, records, shared, now)
-
-    def _back(self, worker: _Worker, done: asyncio.Future[_Answer]) -> None:
-        if done.cancelled() or done.exception() is not None:
-            return
-        self._free.append(worker)
 
     def _ask(
         self,
@@ -182,35 +176,67 @@ class Workers:
         shared: Mapping[bytes, bytes],
         now: datetime,
     ) -> _Answer:
+        task = self._encode(_Order(bench, records, shared, now))
         try:
-            _send(worker.to, self._encode(_Order(bench, records, shared, now)))
-            return self._decode(_receive(worker.back))
+            return self._decode(worker.ask(task))
         except (OSError, EOFError) as error:
             raise _Gone(str(error)) from error
 
     def close(self) -> None:
         """Ends the workers: what one works on is dropped, for nothing of it was committed."""
         for worker in self._all:
-            os.close(worker.to)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker.pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(worker.pid, 0)
+            worker.end()
         self._threads.shutdown(wait=True)
-        for worker in self._all:
-            os.close(worker.back)
-        self._all, self._free = [], []
+        for worker in (*self._all, *self._dead):
+            worker.close()
+        self._all, self._dead = [], []
 
 
 class _Worker:
-    """A worker process: its id, the end of a pipe to it and that of one back."""
+    """A worker process: its id, the end of a pipe to it and that of one back.
 
-    __slots__ = ("back", "pid", "to")
+    A second task is sent while the first is worked on, so that it never waits for one. Answers come in the order of
+    the tasks: who sends takes the place in the queue for receiving before the next may send.
+    """
 
     def __init__(self, pid: int, to: int, back: int) -> None:
         self.pid = pid
         self.to = to
         self.back = back
+        self.load = 0
+        self._sending = threading.Lock()
+        self._receiving = threading.Lock()
+        self._gone = False
+
+    def ask(self, task: bytes) -> bytes:
+        """Raises OSError or EOFError where the worker is no more."""
+        with self._sending:
+            if self._gone:
+                raise EOFError("it ended before")
+            _send(self.to, task)
+            self._receiving.acquire()
+        try:
+            return _receive(self.back)
+        except (OSError, EOFError):
+            self._gone = True
+            raise
+        finally:
+            self._receiving.release()
+
+    def done(self) -> None:
+        self.load -= 1
+
+    def end(self) -> None:
+        """End the process, at once; whoever waits for it is told."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+    def close(self) -> None:
+        """Let go of the pipes, once nobody uses them any more."""
+        os.close(self.to)
+        os.close(self.back)
 
 
 def _made(answer: _Answer) -> list[Worked]:

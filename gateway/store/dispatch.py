@@ -210,7 +210,7 @@ def prepare(
     state = DeliveryState.PREPARED.value
     _prepared.run(
         connection,
-        [(state, row, now, papers.get(paper), pickup.delivery) for pickup, paper in zip(pickups, losses, strict=True)],
+        [(pickup.delivery, state, row, now, papers.get(paper)) for pickup, paper in zip(pickups, losses, strict=True)],
     )
     return row
 
@@ -251,7 +251,7 @@ def finish(
     With `over` none is open any more: the attempt's signed bytes are let go.
     """
     state = DeliveryState.LANDED.value
-    _landed.run(connection, [(state, now, cbor.encode(locus), delivery) for delivery, locus in landed])
+    _landed.run(connection, [(delivery, state, now, cbor.encode(locus)) for delivery, locus in landed])
     park(connection, stuck, now)
     if over:
         connection.execute(
@@ -300,7 +300,7 @@ def park(connection: Connection, stuck: Sequence[tuple[int, Fault]], now: int) -
 def landed_already(connection: Connection, landed: Sequence[tuple[int, dict[str, LocusValue]]], now: int) -> None:
     """Deliveries that the network turned out to hold before an attempt was made."""
     state = DeliveryState.LANDED.value
-    _landed.run(connection, [(state, now, cbor.encode(locus), delivery) for delivery, locus in landed])
+    _landed.run(connection, [(delivery, state, now, cbor.encode(locus)) for delivery, locus in landed])
 
 
 def untold_skips(connection: Connection, destination: int) -> dict[int, list[Skip]]:

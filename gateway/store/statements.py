@@ -1,49 +1,83 @@
-"""Hot statements, compiled once: rows go in as tuples, in the order of the columns named here.
+"""Hot statements: rows go in as tuples, in the order of the columns named here, many of them in one statement.
 
-SQLAlchemy compiles each for the dialect in use; only its per-row handling of dictionaries is left out, which
-at a few thousand records a second costs more than the database itself.
+One statement is one step of the database. Python lets its lock go at every step, and takes it back from whoever works
+meanwhile: with a step for every row, writing a few thousand of them would wait a few thousand times. SQLAlchemy
+gives the names their quotes and the parameters their form.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 
 __all__ = ["Among", "Insert", "Update", "chunks", "pack", "unpack"]
 
+_TOGETHER: Final = (64, 8, 1)
+"""Rows of one statement: few sizes, so that few statements are prepared."""
 
-class Insert:
-    """`INSERT INTO table (columns)`, many rows at once."""
 
-    def __init__(self, table: sa.Table, *columns: str) -> None:
-        self._statement = sa.insert(table).values({name: sa.bindparam(name) for name in columns})
-        self._columns = columns
-        self._compiled: dict[str, str] = {}
+class _Rows:
+    """A statement over rows of `width` parameters each."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._texts: dict[tuple[str, int], str] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
-            connection.exec_driver_sql(_compiled(self, connection.dialect), rows)
+        at = 0
+        while at < len(rows):
+            size = next(size for size in _TOGETHER if size <= len(rows) - at)
+            some = rows[at : at + size]
+            at += size
+            if any(len(row) != self._width for row in some):
+                raise ValueError(f"a row of another number of values than {self._width}")
+            text = self._texts.get((connection.dialect.name, size)) or self._made(connection.dialect, size)
+            connection.exec_driver_sql(text, tuple(chain.from_iterable(some)))
+
+    def _made(self, dialect: Dialect, size: int) -> str:
+        mark = {"qmark": "?", "format": "%s", "pyformat": "%s"}[dialect.paramstyle]
+        row = f"({', '.join([mark] * self._width)})"
+        text = self._texts[dialect.name, size] = self._text(dialect, ", ".join([row] * size))
+        return text
+
+    def _text(self, dialect: Dialect, values: str) -> str:
+        raise NotImplementedError
 
 
-class Update:
-    """`UPDATE table SET … WHERE id = …`, many rows at once; parameters in the order of `columns`, the id last."""
+class Insert(_Rows):
+    """`INSERT INTO table (columns) VALUES …`."""
 
     def __init__(self, table: sa.Table, *columns: str) -> None:
-        self._statement = (
-            sa.update(table)
-            .where(table.c.id == sa.bindparam("row"))
-            .values({name: sa.bindparam(f"new_{name}") for name in columns})
+        super().__init__(len(columns))
+        self._table = table
+        self._columns = [table.c[name] for name in columns]
+
+    def _text(self, dialect: Dialect, values: str) -> str:
+        quote = dialect.identifier_preparer
+        names = ", ".join(quote.format_column(column) for column in self._columns)
+        return f"INSERT INTO {quote.format_table(self._table)} ({names}) VALUES {values}"  # noqa: S608  # of marks
+
+
+class Update(_Rows):
+    """`UPDATE table SET columns = … WHERE id = …`; a row is the id, then the values in the order of `columns`."""
+
+    def __init__(self, table: sa.Table, *columns: str) -> None:
+        super().__init__(1 + len(columns))
+        self._table = table
+        self._columns = [table.c[name] for name in columns]
+
+    def _text(self, dialect: Dialect, values: str) -> str:
+        quote = dialect.identifier_preparer
+        table = quote.format_table(self._table)
+        sets = ", ".join(
+            f"{quote.format_column(column)} = given.column{place}" for place, column in enumerate(self._columns, 2)
         )
-        self._columns = (*(f"new_{name}" for name in columns), "row")
-        self._compiled: dict[str, str] = {}
-
-    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
-            connection.exec_driver_sql(_compiled(self, connection.dialect), rows)
+        return f"UPDATE {table} SET {sets} FROM (VALUES {values}) AS given WHERE {table}.id = given.column1"  # noqa: S608
 
 
 class Among:
@@ -79,17 +113,6 @@ class Among:
             raise AssertionError(f"{dialect.name} takes parameters in another way than by position")
         text = self._texts[dialect.name, size] = str(compiled)
         return text
-
-
-def _compiled(statement: Insert | Update, dialect: Dialect) -> str:
-    text = statement._compiled.get(dialect.name)
-    if text is None:
-        compiled = statement._statement.compile(dialect=dialect)
-        order = compiled.positiontup
-        if order is None or tuple(order) != statement._columns:
-            raise AssertionError(f"{dialect.name} orders the parameters as {order}, not as {statement._columns}")
-        text = statement._compiled[dialect.name] = str(compiled)
-    return text
 
 
 def chunks(values: Sequence[Any], size: int = 500) -> Sequence[Sequence[Any]]:

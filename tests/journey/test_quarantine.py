@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from gateway.errors import MappingError, fault
+from gateway.errors import Broken, MappingError, fault
 from gateway.spi import Batch, Limits, NativeRecord, SourceFault
 from gateway.store import schema as t
 from gateway.store.orders import Told, give
@@ -215,6 +215,26 @@ async def test_a_stopped_source_goes_on_where_it_stood_once_a_person_says_so(tmp
     await settle(world)
     assert len(world["xb"].foreign()) == 2
     assert count(world, t.entries, t.entries.c.state == t.EntryState.SEALED) == 2
+
+
+async def test_what_came_before_a_break_is_taken_in(world: World) -> None:
+    """A source that gives good batches and then contradicts itself: those are committed, then it stops."""
+    for start in range(0, 1600, 400):  # more than a ledger's source gives at once
+        await world["xa"].write(*[application("XA", start + place) for place in range(400)])
+    given = 0
+
+    def breaks(batch: Batch) -> Batch:
+        nonlocal given
+        if given:
+            raise Broken(UNFIT, "it contradicts itself")
+        given = len(batch.records)
+        return batch
+
+    world["xa"].adapter = forged(breaks)
+    gateway = await settle(world)
+    assert 0 < given < 1600
+    assert count(world, t.records) == len(world["xb"].foreign()) == given
+    assert {one.name: one.reading for one in gateway.health().networks}["xa"] == "stopped"
 
 
 async def test_a_changed_set_of_validators_is_followed(world: World) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.errors import Broken
 from gateway.spi import Position
+from gateway.store import schema as t
 from gateway.store.drafts import Fault, micros, moment
 from gateway.store.intake import number_of, plain_number, position, stored_entry
 from gateway.store.schema import EntryState
@@ -118,21 +120,30 @@ def test_numbers_are_found_however_they_are_written() -> None:
     assert plain_number("特願２０２４－１２３") == "特願２０２４１２３"
 
 
-def test_a_statement_that_a_dialect_orders_otherwise_is_refused(store: Store) -> None:
-    import sqlalchemy as sa
+def test_rows_go_in_together_whatever_their_number(store: Store) -> None:
+    put = Insert(t.settings, "name", "value")
+    for many in (0, 1, 7, 8, 63, 64, 65, 200):
+        store.do(lambda c: c.execute(sa.delete(t.settings)))
+        store.do(lambda c, many=many: put.run(c, [(f"n{number}", number) for number in range(many)]))
+        assert store.ask("SELECT count(*), coalesce(sum(value), 0) FROM settings") == [(many, many * (many - 1) // 2)]
+    with pytest.raises(ValueError, match="number of values"):
+        store.do(lambda c: put.run(c, [("a", 1), ("b", 2, 3)]))
 
-    from gateway.store import schema as t
 
-    wrong = Insert(t.settings, "value", "name")
-    with pytest.raises(AssertionError, match="orders the parameters"):
-        store.do(lambda c: wrong.run(c, [(1, "a")]))
-    right = Update(t.entries, "state")
-    store.take(store.entry(number=1))
-    store.do(lambda c: right.run(c, [(4, 1)]))
-    assert store.ask("SELECT state FROM entries") == [(4,)]
+def test_rows_are_changed_each_by_its_own_values(store: Store) -> None:
+    store.take(*[store.entry(number=number) for number in range(100)])
+    change = Update(t.deliveries, "state", "locus")
+    store.do(lambda c: change.run(c, [(row, 4, b"%d" % row) for row in range(1, 91)]))
+    found = store.ask("SELECT id, state, locus FROM deliveries ORDER BY id")
+    assert found[:90] == [(row, 4, b"%d" % row) for row in range(1, 91)]
+    assert {row[1:] for row in found[90:]} == {(0, None)}
+
+
+def test_values_are_looked_up_in_any_number(store: Store) -> None:
+    store.take(*[store.entry(number=number) for number in range(20)])
     among = Among(sa.select(t.entries.c.id), t.entries.c.id)
     assert store.do(lambda c: among.rows(c, [])) == []
-    assert store.do(lambda c: among.rows(c, [1, 2, 3])) == [(1,)]
+    assert sorted(row for (row,) in store.do(lambda c: among.rows(c, range(-5, 1000)))) == list(range(1, 21))
 
 
 def test_room_is_reported(store: Store) -> None:
